@@ -1,0 +1,102 @@
+"""The few exceptions we raise, each saying what to do next.
+
+One class per remedy, not per place. The first line of a message states the fact with its values, then what was
+looked for, and the last line is a command or a setting.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ShareDistError(Exception):
+    """Anything a user can put right; the command line prints it without a traceback."""
+
+
+class BadSetting(ShareDistError, ValueError):
+    """A setting has a value or a name that cannot work."""
+
+
+class BodyFilesMissing(ShareDistError, FileNotFoundError):
+    """The body folder holds no SMPL file that we know by name."""
+
+
+class UnsafePickle(ShareDistError):
+    """A pickle names a class we do not load, because loading it could run a stranger's code."""
+
+
+class DamagedFile(ShareDistError):
+    """A file is truncated, altered, or holds arrays of the wrong shape or NaN."""
+
+
+class WrongBody(ShareDistError):
+    """Data, a checkpoint or a landscape was made with another body; its numbers mean something else here."""
+
+
+class WrongArchitecture(ShareDistError):
+    """A checkpoint's weights belong to another network."""
+
+
+class WrongJoints(ShareDistError):
+    """Joints of one named set were given where another set is needed."""
+
+
+class OtherRun(ShareDistError):
+    """The output folder already holds a run with other settings."""
+
+
+class NotWritable(ShareDistError, PermissionError):
+    """The output folder cannot be written."""
+
+
+class StorageFull(ShareDistError, OSError):
+    """The disk filled up; everything finished so far is kept."""
+
+
+class BadBackgrounds(ShareDistError):
+    """The folder of background pictures is empty or one of them cannot be read."""
+
+
+class NoHeadlessGL(ShareDistError):
+    """pyrender found no way to draw without a screen."""
+
+
+class WorkersLost(ShareDistError):
+    """Ray could not place or keep the actors a stage needs."""
+
+
+class RepairFailed(ShareDistError):
+    """No round was accepted: the model is as it was before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a health check: what was looked at, whether it is well, and what to do if not."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def nearest_name(given: str, known: Iterable[str]) -> str:
+    """Return a hint such as ``; did you mean 'demo'?`` for a mistyped name, or the list of known names."""
+    names = sorted(known)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(names)}"
+
+
+def require_share(value: float, setting: str) -> None:
+    """Raise BadSetting unless value is a share in [0, 1]; `setting` is its full name, as `rome.explore_share`."""
+    if not 0.0 <= value <= 1.0:
+        raise BadSetting(
+            f"{setting} is {value}, but it is a share and must lie in [0, 1]; for a fifth write 0.2, not 20."
+        )
+
+
+def require_positive(value: float, setting: str) -> None:
+    """Raise BadSetting unless value is above zero; `setting` is its full name."""
+    if not value > 0:
+        raise BadSetting(f"{setting} is {value}, but it must be greater than zero.")
