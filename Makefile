@@ -1,0 +1,51 @@
+# share_dist: `make demo` and `make test` do all set-up first. `make help` lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+export RAY_USAGE_STATS_ENABLED := 0
+SEED   ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system demo test test-fast proof lint types bench clean
+
+help:  ## list what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: system $(STAMP)  ## system packages, virtual environment, packages, DeepSpeed's CPU operation
+
+system:
+	@bash cluster/node_setup.sh
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=24" "setuptools>=77" wheel
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m share_dist.training.prebuild
+	@touch $(STAMP)
+
+demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
+	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
+
+test: setup lint types  ## every test, within 15 minutes on two cores
+	$(BIN)/python -m pytest
+
+test-fast: setup  ## the quick tests, within 90 seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+proof: setup  ## the long evidence, written under results/
+	$(BIN)/python -m share_dist.studies.proof
+
+lint: $(STAMP)  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## pyright
+	$(BIN)/pyright
+
+bench: setup  ## every benchmark, a ratio each
+	for name in render survey train memory; do $(BIN)/share-dist bench $$name || exit 1; done
+
+clean:  ## remove the virtual environment; runs are left alone
+	rm -rf $(VENV)
