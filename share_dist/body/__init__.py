@@ -1,0 +1,29 @@
+"""The person: SMPL files or the built-in figure, joint sets by name, poses and shapes to sample.
+
+A *body* is what SMPL files hold: a mesh, how it changes with shape and pose, and 24 joints. A *person* is a body's pose
+and shape. This room knows no camera, no clothes and no network.
+
+    load_body(config)                  -> Body        SMPL files if a folder is given, else the built-in figure
+    pose_body(body, rotmats, betas)    -> Posed       vertices and joints, numpy, the render path
+    BodyLayer(body)                    -> layer       the same in torch, for losses and metrics
+"""
+
+from share_dist.body.joints import COCO17 as COCO17
+from share_dist.body.joints import OPENPOSE25 as OPENPOSE25
+from share_dist.body.joints import SMPL24 as SMPL24
+from share_dist.body.joints import SMPL45 as SMPL45
+from share_dist.body.joints import VERTEX_IDS as VERTEX_IDS
+from share_dist.body.joints import JointSet as JointSet
+from share_dist.body.joints import convert_joints as convert_joints
+from share_dist.body.joints import joint_set as joint_set
+from share_dist.body.joints import joints45 as joints45
+from share_dist.body.joints import require_smpl_mesh as require_smpl_mesh
+from share_dist.body.layer import BodyLayer as BodyLayer
+from share_dist.body.layer import smpl_arrays as smpl_arrays
+from share_dist.body.layer import smplx_model as smplx_model
+from share_dist.body.model import Body as Body
+from share_dist.body.model import BodyConfig as BodyConfig
+from share_dist.body.model import load_body as load_body
+from share_dist.body.posing import Posed as Posed
+from share_dist.body.posing import pose_body as pose_body
+from share_dist.body.posing import pose_joints as pose_joints
