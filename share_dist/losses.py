@@ -1,0 +1,173 @@
+"""What training punishes: wrong rotations, shape, joints in space and joints in the picture.
+
+The truth is exact, because it was rendered; every term is on for every picture. The picture term uses the true
+perspective of the full frame: the crop's weak camera becomes a position in space (CLIFF) and the joints are projected
+with the record's own lens. With a camera at arm's length anything less would teach the network a wrong body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from share_dist.errors import BadSetting
+
+if TYPE_CHECKING:
+    from share_dist.body import BodyLayer
+    from share_dist.models import Estimate
+    from share_dist.render import Records
+
+NEAR_M = 0.1
+"""A joint nearer to the camera's plane than this has no useful projection."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossConfig:
+    """Weights of the loss terms; 0 leaves a term out."""
+
+    pose: float = 1.0
+    """On the mean squared difference of rotation matrices, the measure the others are relative to."""
+
+    betas: float = 0.005
+    """On the mean squared difference of shape numbers: they are of size 1 and hard to see at 96 px, so a larger
+    weight would spend the network on guesses."""
+
+    joints_3d: float = 5.0
+    """On the mean distance per axis of pelvis-aligned joints in metres; 0.1 m counts about as much as the pose does
+    at that stage of training."""
+
+    joints_2d: float = 0.5
+    """On joints in the picture, half the crop's side being 1. Needed for the camera, which no other term sees."""
+
+    vertices: float = 0.0
+    """On the mean distance per axis of pelvis-aligned vertices in metres. Off: skinning 6,890 vertices costs as much
+    as the network itself, and the joints and betas say nearly the same."""
+
+    scale: float = 1.0
+    """On exp(−10 s)², SPIN's term that keeps the crop's camera scale positive; zero in effect once s is near 0.9."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value < float("inf"):
+                raise BadSetting(f"losses.{field.name.replace('_', '-')} is {value}, but a weight must be 0 or more.")
+        if not any((self.pose, self.joints_3d, self.vertices)):
+            raise BadSetting("losses.pose, losses.joints-3d and losses.vertices are all 0: nothing would teach the pose.")
+
+
+class Truth(NamedTuple):
+    """The fields of `Records` that losses and metrics read, as float32 tensors on one device.
+
+    Attributes:
+        pose: rotation matrices [B, 24, 3, 3], the root's in the camera frame.
+        betas: [B, 10].
+        joints_cam_m: [B, 24, 3], metres, camera frame.
+        joints_px: [B, 24, 2], pixels of the crop.
+        focal_px: [B], of the full frame.
+        principal_px: [B, 2], of the full frame.
+        bbox_px: [B, 3], centre x, centre y and side in the full frame.
+        crop_from_frame: [B, 2, 3].
+        crop_side_px: side of the crop.
+    """
+
+    pose: Tensor
+    betas: Tensor
+    joints_cam_m: Tensor
+    joints_px: Tensor
+    focal_px: Tensor
+    principal_px: Tensor
+    bbox_px: Tensor
+    crop_from_frame: Tensor
+    crop_side_px: int
+
+
+def truth_from_records(records: Records, device: torch.device | str | None = None) -> Truth:
+    """Copy the truth of a batch of records to `device`."""
+    names = [name for name in Truth._fields if name != "crop_side_px"]
+    arrays = {name: torch.as_tensor(getattr(records, name), dtype=torch.float32, device=device) for name in names}
+    return Truth(**arrays, crop_side_px=records.image.shape[1])
+
+
+def translation_from_crop_camera(
+    camera: Float[Tensor, "batch 3"],
+    focal_px: Float[Tensor, " batch"],
+    principal_px: Float[Tensor, "batch 2"],
+    bbox_px: Float[Tensor, "batch 3"],
+) -> Float[Tensor, "batch 3"]:
+    """Turn the crop's weak camera into the body's translation in the frame of the full picture's camera, in metres.
+
+    Source: CLIFF (ECCV 2022), cam_crop2full; its frame centre is our principal point. The depth is kept positive
+    where the network says s ≤ 0, and the offset from the crop's centre is taken at that depth.
+    """
+    side = bbox_px[:, 2]
+    scaled = (side * camera[:, 0]).clamp(min=1.0)
+    offset = 2 * (bbox_px[:, :2] - principal_px) / scaled[:, None]
+    return torch.cat([camera[:, 1:] + offset, (2 * focal_px / scaled)[:, None]], dim=1)
+
+
+def project_to_crop(
+    points_cam_m: Float[Tensor, "batch point 3"], truth: Truth
+) -> Float[Tensor, "batch point 2"]:
+    """Project points through the full frame's lens and into the crop, in pixels of the crop.
+
+    Points behind or nearer than 0.1 m are projected from 0.1 m, so that nothing is infinite.
+    """
+    depth = points_cam_m[..., 2:].clamp(min=NEAR_M)
+    frame_px = truth.focal_px[:, None, None] * points_cam_m[..., :2] / depth + truth.principal_px[:, None]
+    return frame_px @ truth.crop_from_frame[:, :, :2].transpose(1, 2) + truth.crop_from_frame[:, None, :, 2]
+
+
+def _picture_loss(estimate: Estimate, joints_m: Tensor, truth: Truth) -> Tensor:
+    """Robust distance of joints in the picture; joints whose truth has no projection are left out."""
+    moved = translation_from_crop_camera(estimate.camera, truth.focal_px, truth.principal_px, truth.bbox_px)
+    half = truth.crop_side_px / 2
+    estimated = project_to_crop(joints_m + moved[:, None], truth) / half
+    seen = (truth.joints_cam_m[..., 2] > NEAR_M).float()[..., None]
+    # Past half a crop side the penalty stops growing: from very near, a limb beside the lens may lie
+    # many crop sides outside the picture, and one such joint would drown the batch.
+    residual = (estimated - truth.joints_px / half) * seen
+    penalty = torch.nn.functional.smooth_l1_loss(residual, torch.zeros_like(residual), beta=0.1, reduction="none")
+    robust = penalty / (1 + 0.25 * penalty)
+    return robust.sum() / (2 * seen.sum()).clamp(min=1.0)
+
+
+def total_loss(
+    estimate: Estimate, truth: Truth, layer: BodyLayer, config: LossConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Add up the weighted terms, in float32.
+
+    Args:
+        estimate: of a batch.
+        truth: of the same batch, on the same device.
+        layer: the body both are posed on.
+        config: the weights.
+
+    Returns:
+        The scalar to differentiate, and each term without its weight (detached), by the weight's name; "joints_3d" is
+        in metres per axis.
+    """
+    pose, betas = estimate.pose.float(), estimate.betas.float()
+    estimate = estimate._replace(camera=estimate.camera.float())
+    terms = {
+        "pose": (pose - truth.pose).square().mean(),
+        "betas": (betas - truth.betas).square().mean(),
+        "scale": torch.exp(-10 * estimate.camera[:, 0].clamp(min=-1)).square().mean(),
+    }
+    if config.vertices:
+        vertices_m, joints_m = layer.vertices(pose, betas)
+        with torch.no_grad():
+            true_vertices_m, true_joints_m = layer.vertices(truth.pose, truth.betas)
+        aligned = (vertices_m - joints_m[:, :1]) - (true_vertices_m - true_joints_m[:, :1])
+        terms["vertices"] = aligned.abs().mean()
+    else:
+        joints_m = layer.joints(pose, betas)
+    true_m = truth.joints_cam_m
+    terms["joints_3d"] = ((joints_m - joints_m[:, :1]) - (true_m - true_m[:, :1])).abs().mean()
+    if config.joints_2d:
+        terms["joints_2d"] = _picture_loss(estimate, joints_m, truth)
+    total = torch.stack([getattr(config, name) * term for name, term in terms.items()]).sum()
+    return total, {name: term.detach() for name, term in terms.items()}

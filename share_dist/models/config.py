@@ -1,0 +1,65 @@
+"""Settings of a network: which backbone, which head, how wide."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from share_dist.errors import BadSetting, require_positive, require_share
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """The network under test. Everything here is written into a checkpoint and must match when it is read back."""
+
+    backbone: Literal["compact", "resnet18", "resnet50"] = "compact"
+    """`compact` is a ResNet-18 of width 32 for small pictures, made for two CPU cores; the other two have
+    torchvision's layers and key names, so ImageNet weights fit them."""
+
+    head: Literal["hmr-6d", "hmr-axis-angle"] = "hmr-6d"
+    """`hmr-6d` predicts 6-D rotations (SPIN's layout: row pairs), which train more smoothly; `hmr-axis-angle` is the
+    regressor of the HMR paper, 85 numbers with rotation vectors."""
+
+    width: int = 32
+    """Channels of the first stage of `compact`; 32 keeps its checkpoint under 12 MB. The ResNets are 64 by name."""
+
+    input_px: int = 96
+    """Side of the square picture. 96 is the smallest at which hands and feet still span a few pixels; published
+    checkpoints want 224."""
+
+    hidden: int = 512
+    """Units of the two hidden layers of the head; published heads have 1024, which alone would fill 9 MB."""
+
+    hidden_activation: Literal["relu", "none"] = "relu"
+    """Between the hidden layers. SPIN's published head has `none`; a narrow head needs the non-linearity."""
+
+    iterations: int = 3
+    """Steps of iterative error feedback; three in HMR and SPIN, more brought them nothing."""
+
+    dropout: float = 0.0
+    """Share of hidden units dropped while training. HMR and SPIN use 0.5 on real pictures; synthetic views are
+    fresh almost every time, so there is little to overfit."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "input_px", "hidden", "iterations"):
+            require_positive(getattr(self, name), f"model.{name.replace('_', '-')}")
+        require_share(self.dropout, "model.dropout")
+        if self.dropout == 1.0:
+            raise BadSetting("model.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0.")
+        if self.input_px < 32:
+            raise BadSetting(f"model.input-px is {self.input_px}, but the backbone halves it five times; use 32 or more.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for a checkpoint's card."""
+        return asdict(self)
+
+
+PUBLISHED_SPIN = ModelConfig(
+    backbone="resnet50", input_px=224, hidden=1024, hidden_activation="none", dropout=0.5, width=64
+)
+"""The layers of SPIN's released checkpoint. Source: nkolot/SPIN, models/hmr.py."""
+
+PAPER_HMR = ModelConfig(
+    backbone="resnet50", head="hmr-axis-angle", input_px=224, hidden=1024, dropout=0.5, width=64
+)
+"""The regressor of the HMR paper (CVPR 2018). Source: akanazawa/hmr, src/models.py."""
