@@ -6,6 +6,8 @@ and shape. This room knows no camera, no clothes and no network.
     load_body(config)                  -> Body        SMPL files if a folder is given, else the built-in figure
     pose_body(body, rotmats, betas)    -> Posed       vertices and joints, numpy, the render path
     BodyLayer(body)                    -> layer       the same in torch, for losses and metrics
+    PeopleDistribution().sample(rngs, split) -> people    poses and shapes, each from its own random stream
+    people_rotmats(people)             -> rotations   what the two above take
 """
 
 from share_dist.body.joints import COCO17 as COCO17
@@ -27,3 +29,9 @@ from share_dist.body.model import load_body as load_body
 from share_dist.body.posing import Posed as Posed
 from share_dist.body.posing import pose_body as pose_body
 from share_dist.body.posing import pose_joints as pose_joints
+from share_dist.body.people import PeopleDistribution as PeopleDistribution
+from share_dist.body.people import Person as Person
+from share_dist.body.people import mirror_person as mirror_person
+from share_dist.body.people import people_rotmats as people_rotmats
+from share_dist.body.people import person_rotmats as person_rotmats
+from share_dist.body.quaternions import rotmats_from_rotvecs as rotmats_from_rotvecs

@@ -73,9 +73,7 @@ def find_body_file(folder: Path, gender: str) -> Path:
             if (place / name).is_file() and os.access(place / name, os.R_OK):
                 return place / name
     try:
-        found = (
-            ", ".join(sorted(entry.name for entry in folder.iterdir())[:12]) or "nothing, the folder is empty"
-        )
+        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:12]) or "nothing, the folder is empty"
     except OSError as error:
         found = f"nothing, the folder cannot be read ({error.strerror})"
     raise BodyFilesMissing(
@@ -205,9 +203,7 @@ _FLOAT_ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights"
 
 def _checked_array(raw: Mapping[str, Any], name: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
     if name not in raw:
-        raise _damaged(
-            path, name, f"only {', '.join(sorted(map(str, raw))) or 'nothing'}", f"an array {shape}"
-        )
+        raise _damaged(path, name, f"only {', '.join(sorted(map(str, raw))) or 'nothing'}", f"an array {shape}")
     try:
         array = _plain_array(raw[name])
     except TypeError as error:
@@ -217,9 +213,7 @@ def _checked_array(raw: Mapping[str, Any], name: str, shape: tuple[int, ...], pa
     if array.shape != shape or array.dtype.kind not in "fiu":
         raise _damaged(path, name, f"shape {array.shape} of {array.dtype}", f"shape {shape} of numbers")
     if not np.isfinite(array).all():
-        raise _damaged(
-            path, name, f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite", "none"
-        )
+        raise _damaged(path, name, f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite", "none")
     return array
 
 

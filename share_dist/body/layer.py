@@ -52,9 +52,7 @@ class BodyLayer(torch.nn.Module):
         turns, joints, rest = self._chain(rotmats, betas)
         shifts = joints - (turns @ rest[..., None])[..., 0]
         people = len(betas)
-        feature = (rotmats[:, 1:] - torch.eye(3, dtype=rotmats.dtype, device=rotmats.device)).reshape(
-            people, 207
-        )
+        feature = (rotmats[:, 1:] - torch.eye(3, dtype=rotmats.dtype, device=rotmats.device)).reshape(people, 207)
         mesh = self.template.reshape(1, -1) + betas @ self.shapedirs + feature @ self.posedirs
         moves = torch.cat([turns, shifts[..., None]], -1).reshape(people, 24, 12)
         moves = (self.weights @ moves).reshape(people, -1, 3, 4)
