@@ -1,0 +1,108 @@
+"""A run's folder: its settings are written before any work, and other settings are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from share_dist import errors
+from share_dist.errors import Finding
+from share_dist.storage.stores import FolderStore, Store, is_temporary, open_store, writing
+
+CONFIG = "config.json"
+_SHOWN_DIFFERENCES = 12
+
+
+def open_run(out: str | Path, config_json: str) -> Store:
+    """Return the store of a run, with its settings written into ``config.json`` before any work.
+
+    The same settings again open the same run, which then continues.
+
+    Args:
+        out: a folder, new or holding this very run.
+        config_json: all settings of the run as one JSON object.
+
+    Raises:
+        errors.OtherRun: the folder holds a run with other settings (they are listed), or files that are no run.
+        errors.NotWritable: it cannot be written.
+        errors.StorageFull: the disk is full.
+        errors.DamagedFile: its config.json is not JSON.
+        errors.BadSetting: the address is not a folder.
+    """
+    store = open_store(out)
+    assert isinstance(store, FolderStore)
+    with writing(store.root):
+        store.root.mkdir(parents=True, exist_ok=True)
+    if store.exists(CONFIG):
+        _refuse_other_settings(store, config_json)
+        _refuse_read_only(store)
+        return store
+    strangers = sorted(path.name for path in store.root.iterdir() if not is_temporary(path.name))
+    if strangers:
+        raise errors.OtherRun(
+            f"{store.root} is not empty and is no run: it has no {CONFIG}, but {', '.join(strangers[:5])}"
+            f"{' and more' if len(strangers) > 5 else ''}.\n"
+            "  Choose another --out; nothing was written."
+        )
+    store.write_once(CONFIG, config_json.encode())
+    return store
+
+
+def _refuse_other_settings(store: FolderStore, config_json: str) -> None:
+    try:
+        found = json.loads(store.read(CONFIG))
+    except ValueError as error:
+        raise errors.DamagedFile(
+            f"{store.uri(CONFIG)} is not JSON ({error}), so nobody can say what run this is.\n"
+            "  Choose another --out, or delete the folder."
+        ) from error
+    wanted = json.loads(config_json)
+    if found == wanted:
+        return
+    lines = list(differences(found, wanted))
+    more = f"\n    and {len(lines) - _SHOWN_DIFFERENCES} more" if len(lines) > _SHOWN_DIFFERENCES else ""
+    raise errors.OtherRun(
+        f"{store.root} holds a run with other settings (there -> now):\n    "
+        + "\n    ".join(lines[:_SHOWN_DIFFERENCES])
+        + more
+        + "\n  Choose another --out, or give the settings of that run to continue it."
+    )
+
+
+def differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
+    """Yield one line ``name: found -> wanted`` for each setting in which two JSON values differ."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted({*found, *wanted}):
+            dotted = f"{name}.{key}" if name else key
+            yield from differences(found.get(key, "(not set)"), wanted.get(key, "(not set)"), dotted)
+    elif found != wanted:
+        yield f"{name or 'the whole'}: {_short(found)} -> {_short(wanted)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refuse_read_only(store: FolderStore) -> None:
+    probe = store.root / ".probe.part"
+    with writing(store.root):
+        probe.write_bytes(b"")
+        probe.unlink()
+
+
+def check(folder: str | Path = ".") -> list[Finding]:
+    """Say whether results can be kept in `folder` (or its nearest existing parent) and how much room it has."""
+    path = Path(folder).absolute()
+    while not path.exists():
+        path = path.parent
+    try:
+        _refuse_read_only(FolderStore(path))
+    except errors.ShareDistError as error:
+        return [Finding("storage", False, str(error).splitlines()[0], "Give --out a folder that you may write to.")]
+    free_gb = shutil.disk_usage(path).free / 1e9
+    remedy = "" if free_gb >= 1 else "Free some space: a run of the demo needs about 0.3 GB, longer ones more."
+    return [Finding("storage", free_gb >= 1, f"{path} can be written, {free_gb:,.1f} GB free", remedy)]

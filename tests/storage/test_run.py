@@ -1,0 +1,107 @@
+"""A run's folder is opened before any work, and never mistaken for another's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from share_dist import errors
+from share_dist.storage import FolderStore, once, open_run
+
+CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mount a small tmpfs, as root; else skip."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+
+    def mount(options):
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True
+        )
+        if done.returncode:
+            pytest.skip(f"this root may not mount: {done.stderr.strip()}")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+def test_settings_are_written_first_and_the_same_settings_continue(tmp_path):
+    store = open_run(tmp_path / "new" / "run", CONFIG)
+    assert json.loads(store.read("config.json"))["seed"] == 1
+    store.write_once("work", b"done")
+    assert open_run(tmp_path / "new" / "run", json.dumps(json.loads(CONFIG), indent=2)).exists("work")
+
+
+def test_another_config_is_refused_and_the_differences_are_shown(tmp_path):
+    open_run(tmp_path, CONFIG)
+    other = {"seed": 1, "rome": {"explore_share": 0.5, "quantile": 0.9}, "loop": {"rounds": 2}}
+    with pytest.raises(errors.OtherRun) as caught:
+        open_run(tmp_path, json.dumps(other))
+    assert "rome.explore_share: 0.2 -> 0.5" in str(caught.value)
+    assert 'loop: "(not set)" -> {"rounds": 2}' in str(caught.value)
+    assert "quantile" not in str(caught.value)
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(CONFIG)
+
+
+def test_a_folder_that_is_no_run_is_refused_untouched(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"sea")
+    with pytest.raises(errors.OtherRun, match=r"holiday\.jpg"):
+        open_run(tmp_path, CONFIG)
+    assert os.listdir(tmp_path) == ["holiday.jpg"]
+
+
+def test_a_leftover_of_a_killed_start_does_not_stop_the_next(tmp_path):
+    (tmp_path / ".config.json.0123456789ab.part").write_bytes(b'{"se')
+    assert open_run(tmp_path, CONFIG).exists("config.json")
+
+
+def test_a_broken_config_is_a_damaged_file(tmp_path):
+    (tmp_path / "config.json").write_text('{"seed": ')
+    with pytest.raises(errors.DamagedFile, match="is not JSON"):
+        open_run(tmp_path, CONFIG)
+
+
+def test_a_file_in_place_of_the_folder_is_not_writable(tmp_path):
+    (tmp_path / "run").write_text("")
+    for out in (tmp_path / "run", tmp_path / "run" / "below"):
+        with pytest.raises(errors.NotWritable, match="may write to"):
+            open_run(out, CONFIG)
+
+
+def test_a_read_only_disk_is_not_writable_new_or_old(mounted):
+    folder = mounted("size=1m")
+    open_run(folder / "old", CONFIG)
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    for name in ("old", "new"):
+        with pytest.raises(errors.NotWritable, match="may write to"):
+            open_run(folder / name, CONFIG)
+
+
+def test_a_disk_that_fills_up_keeps_what_was_finished_and_goes_on_later(mounted):
+    store = open_run(mounted("size=300k") / "run", CONFIG)
+    assert isinstance(store, FolderStore)
+
+    def stage(number):
+        return once(
+            store,
+            f"stage-{number}",
+            make=lambda: bytes([number]) * 100_000,
+            save=lambda value, part: part.write_once("value", value),
+            load=lambda part: part.read("value"),
+        )
+
+    stage(0), stage(1)
+    with pytest.raises(errors.StorageFull, match="Everything finished so far is kept"):
+        stage(2)
+    assert not [path for path in store.root.rglob("*.part")]
+    subprocess.run(["mount", "-o", "remount,size=2m", str(store.root.parent)], check=True)
+    assert [stage(number)[0] for number in range(3)] == [0, 1, 2]
