@@ -56,7 +56,8 @@ class LossConfig:
             if not 0 <= value < float("inf"):
                 raise BadSetting(f"losses.{field.name.replace('_', '-')} is {value}, but a weight must be 0 or more.")
         if not any((self.pose, self.joints_3d, self.vertices)):
-            raise BadSetting("losses.pose, losses.joints-3d and losses.vertices are all 0: nothing would teach the pose.")
+            names = "losses.pose, losses.joints-3d and losses.vertices"
+            raise BadSetting(f"{names} are all 0, so nothing would teach the pose; set one of them above 0.")
 
 
 class Truth(NamedTuple):

@@ -144,20 +144,21 @@ def error_columns(
         protocol: over SMPL24; how joints are centred.
 
     Returns:
-        float64 arrays of one number a picture: mpjpe_mm, pa_mpjpe_mm, pve_mm (vertices, pelvis-aligned), root_error_deg,
-        flip (bool), mpjpe_root_aligned_mm, pck150, auc.
+        float64 arrays of one number a picture: mpjpe_mm, pa_mpjpe_mm, pve_mm (vertices, pelvis-aligned),
+        root_error_deg, flip (bool), mpjpe_root_aligned_mm, pck150, auc.
     """
     vertices, joints = layer.vertices(estimate.pose.float(), estimate.betas.float())
     true_vertices, true_posed = layer.vertices(truth.pose, truth.betas)
     estimated_m = centred(_array(joints), protocol)
     true_m = centred(_array(truth.joints_cam_m), protocol)
     errors_mm = distances_mm(estimated_m, true_m)
+    mesh_m, true_mesh_m = _array(vertices - joints[:, :1]), _array(true_vertices - true_posed[:, :1])
     root, true_root = _array(estimate.pose[:, 0]), _array(truth.pose[:, 0])
     turned_deg = root_error_deg(root, true_root)
     return {
         "mpjpe_mm": errors_mm.mean(axis=1),
         "pa_mpjpe_mm": distances_mm(procrustes(estimated_m, true_m), true_m).mean(axis=1),
-        "pve_mm": distances_mm(_array(vertices - joints[:, :1]), _array(true_vertices - true_posed[:, :1])).mean(axis=1),
+        "pve_mm": distances_mm(mesh_m, true_mesh_m).mean(axis=1),
         "root_error_deg": turned_deg,
         "flip": is_flip(turned_deg),
         "mpjpe_root_aligned_mm": distances_mm(root_aligned(estimated_m, root, true_root), true_m).mean(axis=1),

@@ -27,7 +27,8 @@ class LearningConfig:
     by heart."""
 
     batch_size: int = 128
-    """Pictures in a step over all workers together. Larger fills the cores no better; smaller makes batch norm noisy."""
+    """Pictures in a step over all workers together. Larger fills the cores no better; smaller makes batch norm
+    noisy."""
 
     learning_rate: float = 1e-3
     """Peak of the schedule. 1e-3 suits training from scratch at 128 pictures; fine-tuning wants a third or less,

@@ -46,7 +46,7 @@ class Learner:
         model.train()
 
     def loss(self, batch: Records, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of a batch and its terms; a pure function of the weights, the records, the seed and the step."""
+        """Return a batch's loss and its terms, a pure function of the weights, the records, the seed and the step."""
         config = self.config
         keys = sample_keys(self.seed, step, torch.as_tensor(batch.numbers, device=self.device))
         image = normalise_images(batch.image, self.device)

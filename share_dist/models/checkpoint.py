@@ -127,7 +127,7 @@ def model_hash(model: Regressor) -> str:
 
 
 def _plain_weights(model: Regressor) -> dict[str, Tensor]:
-    """Return weights and buffers as contiguous float32 on the CPU, without batch norm's counters, which nothing reads."""
+    """Return weights and buffers as float32 on the CPU, without batch norm's counters, which nothing reads."""
     state = model.state_dict()
     return {
         name: value.detach().to("cpu", torch.float32, memory_format=torch.contiguous_format).contiguous()

@@ -47,7 +47,7 @@ class ModelConfig:
         if self.dropout == 1.0:
             raise BadSetting("model.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0.")
         if self.input_px < 32:
-            raise BadSetting(f"model.input-px is {self.input_px}, but the backbone halves it five times; use 32 or more.")
+            raise BadSetting(f"model.input-px is {self.input_px}, but it is halved five times; use 32 or more.")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a checkpoint's card."""

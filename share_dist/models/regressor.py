@@ -71,7 +71,7 @@ def make_model(config: ModelConfig | None = None, seed: int = 0) -> Regressor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Regressor(config or ModelConfig())
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # its stubs lack the keyword
 
 
 def freeze_batch_norm(model: Regressor, frozen: bool = True) -> None:
@@ -115,7 +115,7 @@ def has_bf16(device: torch.device) -> bool:
 def predict(
     model: nn.Module, image: UInt8[np.ndarray, "batch side side 3"], precision: Precision = "auto"
 ) -> Estimate:
-    """Estimate a batch of pictures as the network is used after training: no dropout, running statistics, float32 out."""
+    """Estimate a batch as the network is used after training: no dropout, running statistics, float32 out."""
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device

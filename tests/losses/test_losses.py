@@ -1,0 +1,150 @@
+"""What training punishes, against worked numbers and the truth itself."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from share_dist.body import BodyLayer
+from share_dist.errors import BadSetting
+from share_dist.geometry import rotmat_from_rotvec
+from share_dist.losses import (
+    LossConfig,
+    Truth,
+    project_to_crop,
+    total_loss,
+    translation_from_crop_camera,
+    truth_from_records,
+)
+from share_dist.models import Estimate
+
+SIDE_PX, FOCAL_PX, FRAME_PX = 96, 800.0, np.array([640.0, 480.0], np.float32)
+
+
+@pytest.fixture(scope="module")
+def layer(figure):
+    return BodyLayer(figure)
+
+
+def scene(layer, count=4, moved_m=(0.1, -0.2, 4.0)) -> tuple[Truth, Estimate]:
+    """People seen through a known lens, and the estimate that is exactly right about all of it."""
+    rng = np.random.default_rng(0)
+    pose = torch.from_numpy(rotmat_from_rotvec(rng.normal(0, 0.4, (count, 24, 3)).astype(np.float32)))
+    betas = torch.from_numpy(rng.normal(0, 1, (count, 10)).astype(np.float32))
+    joints = layer.joints(pose, betas) + torch.tensor(moved_m)
+    bbox = np.tile(np.array([350.0, 230.0, 420.0], np.float32), (count, 1))
+    crop = np.zeros((count, 2, 3), np.float32)
+    crop[:, [0, 1], [0, 1]] = SIDE_PX / 420.0
+    crop[:, :, 2] = SIDE_PX / 2 - bbox[:, :2] * SIDE_PX / 420.0
+    records = SimpleNamespace(
+        image=np.zeros((count, SIDE_PX, SIDE_PX, 3), np.uint8),
+        pose=pose.numpy(),
+        betas=betas.numpy(),
+        joints_cam_m=joints.numpy(),
+        joints_px=np.zeros((count, 24, 2), np.float32),
+        focal_px=np.full(count, FOCAL_PX, np.float32),
+        principal_px=np.tile(FRAME_PX / 2, (count, 1)),
+        bbox_px=bbox,
+        crop_from_frame=crop,
+    )
+    truth = truth_from_records(records)
+    truth = truth._replace(joints_px=project_to_crop(joints, truth))
+    scale = 2 * FOCAL_PX / (420.0 * moved_m[2])
+    offset = 2 * (truth.bbox_px[:, :2] - truth.principal_px) / (420.0 * scale)
+    camera = torch.cat([torch.full((count, 1), scale), torch.tensor([moved_m[:2]]) - offset], dim=1)
+    return truth, Estimate(pose, betas, camera)
+
+
+def test_the_crops_camera_becomes_cliffs_translation():
+    """1920×1080, box centre (600, 700), side 500, s = 0.9, t = (0.1, −0.05), focal √(w²+h²)."""
+    moved = translation_from_crop_camera(
+        torch.tensor([[0.9, 0.1, -0.05]]),
+        torch.tensor([math.hypot(1920, 1080)]),
+        torch.tensor([[960.0, 540.0]]),
+        torch.tensor([[600.0, 700.0, 500.0]]),
+    )
+    assert moved[0].tolist() == pytest.approx([-1.5, 0.661111, 9.790699], abs=1e-5)
+
+
+def test_a_box_in_the_middle_gives_spins_depth():
+    """Focal 5000, crop of 224 px: t_z = 2·5000 / (224·0.9) = 49.60317."""
+    args = torch.tensor([5000.0]), torch.tensor([[112.0, 112.0]]), torch.tensor([[112.0, 112.0, 224.0]])
+    moved = translation_from_crop_camera(torch.tensor([[0.9, 0.0, 0.0]]), *args)
+    assert moved[0].tolist() == pytest.approx([0.0, 0.0, 49.60317], abs=1e-4)
+
+
+def test_the_truth_itself_costs_nothing(layer):
+    truth, perfect = scene(layer)
+    loss, terms = total_loss(perfect, truth, layer, LossConfig(vertices=1.0))
+    assert {name for name, term in terms.items() if float(term) > 1e-5} == set()
+    assert float(loss) < 1e-4
+
+
+def test_pixels_agree_with_a_projection_by_hand(layer):
+    truth, _ = scene(layer)
+    x, y, z = truth.joints_cam_m[1, 20].tolist()
+    u, v = FOCAL_PX * x / z + 320, FOCAL_PX * y / z + 240
+    by_hand = [(u - 350) * SIDE_PX / 420 + SIDE_PX / 2, (v - 230) * SIDE_PX / 420 + SIDE_PX / 2]
+    assert truth.joints_px[1, 20].tolist() == pytest.approx(by_hand, abs=1e-3)
+
+
+def test_each_term_sees_its_own_error(layer):
+    truth, perfect = scene(layer)
+    terms = total_loss(perfect._replace(betas=perfect.betas + 1), truth, layer, LossConfig())[1]
+    assert float(terms["betas"]) == pytest.approx(1.0, abs=1e-5)
+    assert float(terms["pose"]) == 0
+    terms = total_loss(perfect._replace(pose=-perfect.pose), truth, layer, LossConfig())[1]
+    assert float(terms["pose"]) == pytest.approx(4 / 3, abs=1e-4)
+    beside = perfect.camera + torch.tensor([0.0, 0.5, 0.0])
+    terms = total_loss(perfect._replace(camera=beside), truth, layer, LossConfig())[1]
+    assert float(terms["joints_2d"]) > 0.05
+    assert float(terms["joints_3d"]) < 1e-5
+
+
+def test_the_scale_term_is_spins(layer):
+    truth, perfect = scene(layer)
+    camera = perfect.camera.clone()
+    camera[:, 0] = 0.05
+    terms = total_loss(perfect._replace(camera=camera), truth, layer, LossConfig())[1]
+    assert float(terms["scale"]) == pytest.approx(math.exp(-1.0), rel=1e-5)
+
+
+def test_gradients_are_finite_when_the_body_is_all_round_the_camera(layer):
+    truth, perfect = scene(layer, moved_m=(0.0, 0.0, 0.3))
+    leaves = Estimate(*(part.clone().requires_grad_() for part in perfect))
+    turned = leaves._replace(pose=leaves.pose.flip(0), camera=leaves.camera * torch.tensor([-1.0, 1.0, 1.0]))
+    loss, _ = total_loss(turned, truth, layer, LossConfig())
+    loss.backward()
+    assert math.isfinite(float(loss.detach()))
+    assert all(bool(torch.isfinite(leaf.grad).all()) for leaf in leaves)
+
+
+def test_the_camera_learns_only_from_the_picture(layer):
+    truth, perfect = scene(layer)
+    camera = (perfect.camera + 0.1).requires_grad_()
+    total_loss(perfect._replace(camera=camera), truth, layer, LossConfig())[0].backward()
+    assert float(camera.grad.abs().min()) > 0
+    camera.grad = None
+    total_loss(perfect._replace(camera=camera), truth, layer, LossConfig(joints_2d=0.0, scale=0.0))[0].backward()
+    assert camera.grad is None or float(camera.grad.abs().max()) == 0
+
+
+def test_a_weight_scales_its_term(layer):
+    truth, perfect = scene(layer)
+    wrong = perfect._replace(betas=perfect.betas + 1)
+    single, double = (total_loss(wrong, truth, layer, LossConfig(betas=weight))[0] for weight in (1.0, 2.0))
+    shift = total_loss(wrong, truth, layer, LossConfig(betas=0.0))[0]
+    assert float(double - shift) == pytest.approx(2 * float(single - shift), rel=1e-4)
+
+
+def test_weights_that_cannot_work_are_refused():
+    with pytest.raises(BadSetting, match="0 or more"):
+        LossConfig(pose=-1.0)
+    with pytest.raises(BadSetting, match="0 or more"):
+        LossConfig(betas=float("nan"))
+    with pytest.raises(BadSetting, match="nothing would teach"):
+        LossConfig(pose=0.0, joints_3d=0.0)
