@@ -1,0 +1,158 @@
+"""DeepSpeed around one network: starting it, taking a step, and reading or setting its whole state.
+
+The state comes out as named tensors, whole, whatever ZeRO stage or number of ranks holds it in pieces, and goes back
+into any other. DeepSpeed's own checkpoints are pickles bound to one world size; these are neither.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from share_dist.learning import Learner, learning_rate_at, make_optimizer
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def quiet_deepspeed(device: torch.device) -> Any:
+    """Import DeepSpeed without its log lines and without compiling anything, and return the module.
+
+    On a CPU it would compile `deepspeed_shm_comm` for minutes under a lock that a killed process leaves behind, and
+    every later start would wait for ever. That operator serves tensor-parallel inference only, so we declare it, and
+    with it every other compiled operator, not available: training asks for none of them.
+    """
+    os.environ["DS_ACCELERATOR"] = "cuda" if device.type == "cuda" else "cpu"
+    import deepspeed
+    import deepspeed.ops
+
+    vars(deepspeed.ops)["__compatible_ops__"] = {}
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    return deepspeed
+
+
+def deepspeed_settings(zero_stage: int, batch_per_rank: int, gradient_clip: float) -> dict[str, Any]:
+    """Return DeepSpeed's configuration: float32 state, our optimizer, and clipping where only DeepSpeed can clip."""
+    return {
+        "train_micro_batch_size_per_gpu": batch_per_rank,
+        "gradient_accumulation_steps": 1,
+        "steps_per_print": None,
+        "zero_allow_untested_optimizer": True,
+        "gradient_clipping": gradient_clip if zero_stage else 0.0,
+        "zero_optimization": {"stage": zero_stage},
+    }
+
+
+class Engine:
+    """A network, its AdamW and DeepSpeed around both."""
+
+    def __init__(self, learner: Learner, zero_stage: int, batch_per_rank: int) -> None:
+        """Wrap the learner's network; from here on the learner runs through DeepSpeed."""
+        self.learner, self.stage = learner, zero_stage
+        self.model: nn.Module = learner.model
+        self.names = [name for name, weight in self.model.named_parameters() if weight.requires_grad]
+        self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.deepspeed = quiet_deepspeed(learner.device)
+        self.runtime, *_ = self.deepspeed.initialize(
+            model=self.model,
+            optimizer=make_optimizer(self.model, learner.config),
+            config=deepspeed_settings(zero_stage, batch_per_rank, learner.config.gradient_clip),
+        )
+        learner.model = self.runtime
+        wrapped = self.runtime.optimizer
+        self.adamw: torch.optim.Optimizer = wrapped.optimizer if zero_stage else wrapped
+
+    def step(self, records: Any, step: int) -> tuple[Tensor, dict[str, Tensor], float]:
+        """Take one step over this rank's records and return its loss, its terms and the whole batch's gradient norm.
+
+        Raises:
+            FloatingPointError: the gradient is infinite or not a number.
+        """
+        self._set_rate(learning_rate_at(step, self.learner.config))
+        loss, terms = self.learner.loss(records, step)
+        self.runtime.backward(loss)
+        norm = self._clip()
+        self.runtime.step()
+        norm = norm if norm is not None else float(self.runtime.get_global_grad_norm())
+        if not norm < float("inf"):
+            raise FloatingPointError(
+                f"the gradient of step {step} is {norm}: lower learning.learning-rate or set learning.precision to fp32"
+            )
+        return loss.detach(), terms, norm
+
+    def _clip(self) -> float | None:
+        # Stage 0 keeps whole gradients: clipping here gives the plain loop's bits and the norm for nothing.
+        if self.stage:
+            return None
+        limit = self.learner.config.gradient_clip or float("inf")
+        return float(nn.utils.clip_grad_norm_(self.weights, limit))
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.adamw.param_groups:
+            group["lr"] = rate
+
+    def state(self) -> dict[str, Tensor]:
+        """Return weights, buffers and AdamW's moments as whole float32 tensors; every rank must call this."""
+        state = {f"model.{name}": value for name, value in self.model_state().items()}
+        for key in _MOMENTS:
+            for name, weight in zip(self.names, self.weights, strict=True):
+                state[f"{key}.{name}"] = _plain(self._moment(weight, key))
+        return state
+
+    def model_state(self) -> dict[str, Tensor]:
+        """Return weights and buffers as whole tensors on the CPU; every rank must call this."""
+        self._average_buffers()
+        with self.deepspeed.zero.GatheredParameters(self.weights, enabled=self.stage == 3):
+            return {name: _plain(value) for name, value in self.model.state_dict().items()}
+
+    def restore(self, state: dict[str, Tensor], step: int, records: Any) -> None:
+        """Put a state back after `step` steps; the network's weights must have been loaded before DeepSpeed started.
+
+        A step at rate 0 with no gradient makes AdamW's state exist in every piece; then all of it is overwritten.
+        """
+        buffers = {name: value.clone() for name, value in self.model.named_buffers()}
+        self._set_rate(0.0)
+        loss, _ = self.learner.loss(records, step)
+        self.runtime.backward(loss * 0.0)
+        self.runtime.step()
+        for name, value in self.model.named_buffers():
+            value.copy_(buffers[name])
+        for name, weight in zip(self.names, self.weights, strict=True):
+            self._set_weight(weight, state[f"model.{name}"].to(self.learner.device))
+            for key in _MOMENTS:
+                self._set_moment(weight, key, state[f"{key}.{name}"].to(self.learner.device))
+        for values in self.adamw.state.values():
+            values["step"].fill_(step)
+
+    def _moment(self, weight: Tensor, key: str) -> Tensor:
+        if self.stage:
+            return self.deepspeed.utils.safe_get_full_optimizer_state(weight, key)
+        return self.adamw.state[weight][key]
+
+    def _set_moment(self, weight: Tensor, key: str, value: Tensor) -> None:
+        if self.stage:
+            self.deepspeed.utils.safe_set_full_optimizer_state(weight, value, key)
+        else:
+            self.adamw.state[weight][key].copy_(value)
+
+    def _set_weight(self, weight: Tensor, value: Tensor) -> None:
+        if self.stage:
+            self.deepspeed.utils.safe_set_full_fp32_param(weight, value)
+        if self.stage < 3:
+            weight.data.copy_(value)
+
+    def _average_buffers(self) -> None:
+        """Make batch norm's statistics, learned by each rank from its own pictures, the same on all ranks."""
+        if torch.distributed.get_world_size() == 1:
+            return
+        for value in self.model.buffers():
+            if value.is_floating_point():
+                torch.distributed.all_reduce(value)
+                value /= torch.distributed.get_world_size()
+
+
+def _plain(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", memory_format=torch.contiguous_format).contiguous().clone()

@@ -1,0 +1,169 @@
+"""One training process: the loop that every rank runs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from share_dist.body import BodyLayer, load_body
+from share_dist.learning import Learner, StepReport, batch_numbers, learning_rate_at, total_steps
+from share_dist.models import Regressor, checkpoint_bytes, fit_weights, load_checkpoint, make_model
+from share_dist.seeds import derived_seed
+from share_dist.storage import Store
+from share_dist.training import checkpoints
+from share_dist.training.config import TrainingConfig, TrainingJob
+from share_dist.training.engine import Engine
+from share_dist.training.pictures import Pictures
+from share_dist.training.progress import RankLog
+
+
+@dataclass(frozen=True)
+class RankTask:
+    """What travels to each rank."""
+
+    job: TrainingJob
+    config: TrainingConfig
+    store: Store
+    pictures: Pictures
+    channel: str
+    threads: int
+
+
+class BatchSlices(Sequence[Int64[np.ndarray, " slice"]]):
+    """The view numbers of one rank, step by step: its equal, contiguous part of each step's batch."""
+
+    def __init__(self, job: TrainingJob, steps: range, rank: int, ranks: int) -> None:
+        self.job, self.steps, self.rank, self.ranks = job, steps, rank, ranks
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        numbers = batch_numbers(self.job.learning, self.job.seed, self.steps[index])
+        return np.split(numbers, self.ranks)[self.rank]
+
+
+def run_rank(task: RankTask) -> None:
+    """Train from the last checkpoint to the end; called by Ray Train in each worker."""
+    import ray.train
+    import ray.train.torch
+
+    context = ray.train.get_context()
+    rank, ranks = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(task.threads)
+    device = ray.train.torch.get_device()
+    start, total = checkpoints.latest_step(task.store), total_steps(task.job.learning)
+    steps = range(start, total)
+    feed = iter(task.pictures.feed(BatchSlices(task.job, steps, rank, ranks), task.config.ahead_steps))
+    engine, feed = make_engine(task, torch.device(device), ranks, start, feed)
+    rank_log = None if rank else RankLog(task.job.name, task.channel, task.store, start, task.job.learning.batch_size)
+    for step, records, waited in timed(steps, feed):
+        report = take_step(engine, records, step, waited, total)
+        if rank_log is not None:
+            rank_log.step(report)
+        if (step + 1) % task.job.learning.checkpoint_every == 0 and step + 1 < total:
+            save_checkpoint(task, engine, rank, step + 1)
+    write_model(task, engine, rank)
+    if rank_log is not None:
+        rank_log.close()
+
+
+def timed(steps: range, feed: Iterator[Any]) -> Iterator[tuple[int, Any, float]]:
+    """Yield each step with its records and the seconds spent waiting for them."""
+    for step in steps:
+        asked = time.perf_counter()
+        records = next(feed)
+        yield step, records, time.perf_counter() - asked
+
+
+def make_engine(
+    task: RankTask, device: torch.device, ranks: int, start: int, feed: Iterator[Any]
+) -> tuple[Engine, Iterator[Any]]:
+    """Build the network as it is after `start` steps, AdamW's moments too, and return it with the whole feed."""
+    job = task.job
+    state = checkpoints.load_state(task.store, start) if start else {}
+    body = load_body(job.body)
+    model = starting_model(job, body.hash)
+    if state:
+        weights = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
+        fit_weights(model, weights, f"the checkpoint after {start} steps in {task.store.uri()}")
+    learner = Learner(model.to(device), BodyLayer(body), job.losses, job.learning, job.seed)
+    engine = Engine(learner, task.config.zero_stage, job.learning.batch_size // ranks)
+    if state:
+        first = next(feed)
+        engine.restore(state, start, first)
+        feed = itertools.chain([first], feed)
+    return engine, feed
+
+
+def starting_model(job: TrainingJob, body_hash: str) -> Regressor:
+    """Return the network as it is before the first step.
+
+    Raises:
+        errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: as `models.load_checkpoint`.
+    """
+    if not isinstance(job.start, bytes):
+        return make_model(job.start, derived_seed(job.seed, "weights"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "start.safetensors"
+        path.write_bytes(job.start)
+        return load_checkpoint(path, body_hash)[0]
+
+
+def take_step(engine: Engine, records: Any, step: int, waited: float, total: int) -> StepReport:
+    """Take one step and report it, loss and terms averaged over the ranks."""
+    begun = time.perf_counter()
+    loss, terms, norm = engine.step(records, step)
+    numbers = average([loss, *terms.values()])
+    seconds = time.perf_counter() - begun + waited
+    rate = learning_rate_at(step, engine.learner.config)
+    return StepReport(step, total, numbers[0], dict(zip(terms, numbers[1:], strict=True)), rate, norm, seconds, waited)
+
+
+def average(values: list[Tensor]) -> list[float]:
+    """Return scalars averaged over the ranks."""
+    stacked = torch.stack([value.detach().float() for value in values])
+    if torch.distributed.get_world_size() > 1:
+        torch.distributed.all_reduce(stacked)
+        stacked /= torch.distributed.get_world_size()
+    return stacked.tolist()
+
+
+def save_checkpoint(task: RankTask, engine: Engine, rank: int, step: int) -> None:
+    """Gather the state on all ranks, store it from rank 0, and let nobody go on before it is safe."""
+    state = engine.state()
+    if rank == 0:
+        checkpoints.save_state(task.store, step, state)
+    torch.distributed.barrier()
+
+
+def write_model(task: RankTask, engine: Engine, rank: int) -> None:
+    """Store the trained network with its card."""
+    weights = engine.model_state()
+    if rank:
+        return
+    job = task.job
+    body = load_body(job.body)
+    model = starting_model(job, body.hash)
+    fit_weights(model, weights, "the trained network")
+    card = {**job.card, "body_hash": body.hash, "training": {"name": job.name, **job.description()}}
+    task.store.overwrite(checkpoints.MODEL, checkpoint_bytes(model, card))
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """Return the environment a rank's process must start with, because libraries read it once."""
+    keep = {name: os.environ[name] for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME") if name in os.environ}
+    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **keep}
