@@ -26,12 +26,12 @@ from share_dist.body.layer import smplx_model as smplx_model
 from share_dist.body.model import Body as Body
 from share_dist.body.model import BodyConfig as BodyConfig
 from share_dist.body.model import load_body as load_body
-from share_dist.body.posing import Posed as Posed
-from share_dist.body.posing import pose_body as pose_body
-from share_dist.body.posing import pose_joints as pose_joints
 from share_dist.body.people import PeopleDistribution as PeopleDistribution
 from share_dist.body.people import Person as Person
 from share_dist.body.people import mirror_person as mirror_person
 from share_dist.body.people import people_rotmats as people_rotmats
 from share_dist.body.people import person_rotmats as person_rotmats
+from share_dist.body.posing import Posed as Posed
+from share_dist.body.posing import pose_body as pose_body
+from share_dist.body.posing import pose_joints as pose_joints
 from share_dist.body.quaternions import rotmats_from_rotvecs as rotmats_from_rotvecs

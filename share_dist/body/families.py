@@ -49,7 +49,7 @@ FAMILIES: dict[str, Family] = {
     "reaching": Family(
         weight=0.09, keys=("reach_up", "reach_forward", "reach_side", "point"), legs_from=("standing", "walking")
     ),
-    "bending": Family(weight=0.06, keys=("bend", "pick_up", "tie_shoe"), arms_from=("reaching",)),
+    "bending": Family(weight=0.06, keys=("bend", "lean", "pick_up", "tie_shoe"), arms_from=("reaching",)),
     "arms_up": Family(weight=0.05, keys=("arms_up", "cheer", "hands_head"), legs_from=("standing", "walking")),
     "kicking": Family(weight=0.03, keys=("kick", "step_up"), arms_from=("walking", "running")),
     "lying": Family(weight=0.03, keys=("lie_back", "lie_knees"), arms_from=("standing",)),

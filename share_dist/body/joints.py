@@ -62,17 +62,19 @@ SMPL24 = JointSet("SMPL24", tuple(_TRUNK_AND_LIMBS.split()))
 SMPL45 = JointSet("SMPL45", SMPL24.joints + tuple(VERTEX_IDS))
 """The 45 joints that smplx.SMPL returns."""
 
-OPENPOSE25 = JointSet("OPENPOSE25", tuple("""
+_OPENPOSE = """
 nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist pelvis right_hip right_knee
 right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe left_small_toe left_heel
 right_big_toe right_small_toe right_heel
-""".split()))  # fmt: skip
+"""
+OPENPOSE25 = JointSet("OPENPOSE25", tuple(_OPENPOSE.split()))
 """OpenPose's BODY_25, also the first 25 of SPIN's 49; its MidHip is SMPL's pelvis, as in SPIN's own map."""
 
-COCO17 = JointSet("COCO17", tuple("""
+_COCO = """
 nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist
 left_hip right_hip left_knee right_knee left_ankle right_ankle
-""".split()))  # fmt: skip
+"""
+COCO17 = JointSet("COCO17", tuple(_COCO.split()))
 """COCO's key points; its limb joints are taken to be SMPL's, as in SPIN's and HMR2's maps."""
 
 JOINT_SETS = {joint_set.name: joint_set for joint_set in (SMPL24, SMPL45, OPENPOSE25, COCO17)}

@@ -131,6 +131,7 @@ KEY_POSES: dict[str, Float[np.ndarray, "24 3"]] = {
         spine1=(10, 0, -6),
         spine3=(2, 0, 12),
         neck=(-5,),
+        pelvis=(6,),
     ),
     "run_flight": _pose(
         None,
@@ -152,18 +153,22 @@ KEY_POSES: dict[str, Float[np.ndarray, "24 3"]] = {
         {"hip": (72, 8), "knee": (70,), "swing": (-66, 14), "elbow": (46,)}, spine1=(4,), spine2=(4,), head=(6,)
     ),
     "sit_type": _pose({"hip": (90, 6), "knee": (92,), "swing": (-72, 30), "elbow": (82, 25)}, spine1=(8,), head=(8,)),
-    "sit_floor": _pose({"hip": (82, 12), "knee": (26,), "swing": (-62, -28), "elbow": (8,)}, spine1=(8,), spine2=(6,)),
+    "sit_floor": _pose(
+        {"hip": (82, 12), "knee": (26,), "swing": (-62, -28), "elbow": (8,)}, pelvis=(-12,), spine1=(8,), spine2=(6,)
+    ),
     "squat": _pose(
         {"hip": (108, 16, 14), "knee": (122,), "ankle": (22,), "arm": (-8, 82), "elbow": (12,)},
         spine1=(16,),
         spine2=(10,),
         neck=(-12,),
+        pelvis=(12,),
     ),
     "squat_low": _pose(
         {"hip": (118, 24, 18), "knee": (132,), "ankle": (20,), "swing": (-72, 62), "elbow": (40,)},
         spine1=(20,),
         spine2=(12,),
         neck=(-10,),
+        pelvis=(14,),
     ),
     "reach_up": _pose(
         {"hip": (0, 4)}, {"arm": (72, 15), "collar": (18,)}, {"arm": (-74,), "elbow": (20,)}, spine2=(0, 8), head=(-15,)
@@ -174,28 +179,39 @@ KEY_POSES: dict[str, Float[np.ndarray, "24 3"]] = {
         {"hip": (-4,), "knee": (6,), "arm": (-5, 78), "elbow": (25,)},
         spine1=(18,),
         spine2=(12,),
+        pelvis=(8,),
     ),
     "reach_side": _pose({"hip": (0, 8)}, {"arm": (8, 12), "elbow": (10,)}, _HANG, spine2=(0, -8), neck=(0, 0, 25)),
     "point": _pose(_HANG, {"arm": (4, 72), "elbow": (8,)}, neck=(0, 0, 8)),
     "bend": _pose(
-        {"hip": (62,), "knee": (12,), "arm": (-20, 75), "elbow": (10,)},
-        spine1=(24,),
-        spine2=(18,),
-        spine3=(10,),
+        {"hip": (50,), "knee": (12,), "arm": (-20, 75), "elbow": (10,)},
+        pelvis=(44,),
+        spine1=(20,),
+        spine2=(14,),
+        spine3=(8,),
         neck=(-10,),
+    ),
+    "lean": _pose(
+        {"hip": (28, 4), "knee": (10,), "swing": (-68, 40), "elbow": (34,)},
+        pelvis=(24,),
+        spine1=(14,),
+        spine2=(10,),
+        neck=(6,),
     ),
     "pick_up": _pose(
         {"hip": (76, 8), "knee": (48,), "ankle": (10,), "arm": (-22, 78), "elbow": (14,)},
         spine1=(28,),
         spine2=(16,),
         neck=(-6,),
+        pelvis=(48,),
     ),
     "tie_shoe": _pose(
-        {"arm": (-18, 80), "elbow": (22,)},
+        {"arm": (-18, 74), "elbow": (16,)},
         {"hip": (96, 4), "knee": (70,), "ankle": (8,)},
         {"hip": (52,), "knee": (58,), "ankle": (12,)},
         spine1=(26,),
         spine2=(16,),
+        pelvis=(40,),
     ),
     "arms_up": _pose({"arm": (68, 10), "elbow": (20,), "collar": (20,)}),
     "cheer": _pose({"arm": (45, 15, -20), "elbow": (45,), "collar": (14,), "hip": (0, 8)}, head=(-10,)),
@@ -240,7 +256,7 @@ KEY_POSES: dict[str, Float[np.ndarray, "24 3"]] = {
     "kneel_up": _pose({**_HANG, "hip": (4, 6), "knee": (96,), "ankle": (-38,)}),
     "wave": _pose(_HANG, right={"arm": (-15, 10, -88), "elbow": (95,)}, head=(0, 6, -10)),
     "wave_high": _pose(_HANG, right={"arm": (42, 12, -60), "elbow": (48,), "collar": (12,)}, head=(-6, 4, -8)),
-    "cross_arms": _pose(None, {"arm": (-56, 36, 45), "elbow": (104,)}, {"arm": (-50, 40, 40), "elbow": (108,)}),
+    "cross_arms": _pose(None, {"arm": (-54, 28, 42), "elbow": (92,)}, {"arm": (-48, 36, 38), "elbow": (94,)}),
     "throw": _pose(
         None,
         {"hip": (35, 6), "knee": (25,), "arm": (-5, 50), "elbow": (30,)},

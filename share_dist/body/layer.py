@@ -27,12 +27,12 @@ class BodyLayer(torch.nn.Module):
         super().__init__()
         self.body_hash = body.hash
         self.levels = _levels(body.parents)
-        vertex_count = len(body.v_template)
+        # Coordinates first, vertices last: long rows are what elementwise arithmetic and GEMM like.
         tables = {
-            "template": body.v_template,
-            "shapedirs": body.shapedirs.transpose(2, 0, 1).reshape(10, vertex_count * 3),
-            "posedirs": body.posedirs.reshape(vertex_count * 3, 207).T,
-            "weights": body.weights,
+            "template": body.v_template.T.reshape(-1),
+            "shapedirs": body.shapedirs.transpose(2, 1, 0).reshape(10, -1),
+            "posedirs": body.posedirs.transpose(2, 1, 0).reshape(207, -1),
+            "weights": body.weights.T,
             "joint_template": body.joint_template_m,
             "joint_shapedirs": body.joint_shapedirs.transpose(2, 0, 1).reshape(10, 72),
         }
@@ -53,11 +53,10 @@ class BodyLayer(torch.nn.Module):
         shifts = joints - (turns @ rest[..., None])[..., 0]
         people = len(betas)
         feature = (rotmats[:, 1:] - torch.eye(3, dtype=rotmats.dtype, device=rotmats.device)).reshape(people, 207)
-        mesh = self.template.reshape(1, -1) + betas @ self.shapedirs + feature @ self.posedirs
-        moves = torch.cat([turns, shifts[..., None]], -1).reshape(people, 24, 12)
-        moves = (self.weights @ moves).reshape(people, -1, 3, 4)
-        mesh = mesh.reshape(people, -1, 3)
-        return (moves[..., :3] * mesh[..., None, :]).sum(-1) + moves[..., 3], joints
+        mesh = (self.template + betas @ self.shapedirs + feature @ self.posedirs).reshape(people, 3, -1)
+        turn = (turns.permute(0, 2, 3, 1).reshape(people, 9, 24) @ self.weights).reshape(people, 3, 3, -1)
+        vertices = (turn * mesh[:, None]).sum(2) + shifts.transpose(1, 2) @ self.weights
+        return vertices.transpose(1, 2), joints
 
     def _chain(self, rotmats: Tensor, betas: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Global turns [B,24,3,3], posed joints [B,24,3] and rest joints [B,24,3], a tree level at a time."""

@@ -1,7 +1,7 @@
 """How far each joint can turn: Cardan angles for most, direction and twist for the shoulder.
 
-Angles are in the left limb's sense; the right limb is clipped as its own mirror image. The axis orders are such that the
-first angle is the joint's main motion. A hanging arm sits at the pole of every Cardan order, so the shoulder is
+Angles are in the left limb's sense; the right limb is clipped as its own mirror image. The axis orders are such that
+the first angle is the joint's main motion. A hanging arm sits at the pole of every Cardan order, so the shoulder is
 clipped by where the arm points and how it is twisted about itself.
 """
 

@@ -16,7 +16,7 @@ from share_dist.errors import BadSetting, DamagedFile
 
 Gender = Literal["neutral", "male", "female"]
 FIGURE_FILE = Path(__file__).parent / "figure.npz"
-FIGURE_HASH = ""
+FIGURE_HASH = "4b37dc90f2d4a3fca59117ca1f32f7b4a3c6dfae6c968030f5261724b5572be6"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +113,7 @@ def load_body(config: BodyConfig = BodyConfig()) -> Body:
         path = find_body_file(config.folder, config.gender)
         return body_from_arrays(read_body_arrays(path), f"smpl-{config.gender}")
     body = body_from_arrays(read_body_arrays(FIGURE_FILE), "figure", is_builtin=True)
-    if FIGURE_HASH and body.hash != FIGURE_HASH:
+    if body.hash != FIGURE_HASH:
         raise DamagedFile(
             f"the built-in figure in {FIGURE_FILE} has hash {body.hash[:12]}…, but {FIGURE_HASH[:12]}… belongs to "
             "this version.\n  Install share_dist again: python -m pip install --force-reinstall share-dist"

@@ -19,7 +19,6 @@ from share_dist.body.quaternions import (
     blend,
     compiled,
     from_rotvec,
-    mirrored,
     product,
     rotmats_from_rotvecs,
     to_matrix,
@@ -225,7 +224,7 @@ def _blended(joint, family, u, tables, keys):
 
 @compiled()
 def _fill_pose(family, u, noise, tables, keys, limits, pose):
-    """pose [24,4] as quaternions: blend, noise, limits. The tilt's noise has no yaw and turns the whole body."""
+    """Pose [24,4] as quaternions: blend, noise, limits. The tilt's noise has no yaw and turns the whole body."""
     for joint in range(24):
         turn = _blended(joint, family, u, tables, keys)
         if joint == 0:

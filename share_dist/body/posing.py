@@ -157,7 +157,7 @@ def _chain(rotmats, betas, joint_template, joint_shapedirs, parents, joints, mov
 
 @_compiled()
 def _shape_mesh(betas, template, shapedirs, mesh):
-    """mesh [3,V]: the shaped template. Written as sums over whole rows, so that the compiler can use wide adds."""
+    """Mesh [3,V]: the shaped template. Written as sums over whole rows, so that the compiler can use wide adds."""
     for c in range(3):
         row = mesh[c]
         row[:] = template[c]
@@ -194,7 +194,7 @@ def _correct_mesh(rotmats, corrected, corrected_start, correctives, mesh, scratc
 
 @_compiled()
 def _skin_mesh(mesh, moves, influences, influence_weights, vertices):
-    """vertices [V,3]: each moved by the weighted sum of its joints' moves."""
+    """Vertices [V,3]: each moved by the weighted sum of its joints' moves."""
     move = np.empty(12, np.float32)
     for v in range(vertices.shape[0]):
         move[:] = 0
