@@ -1,9 +1,9 @@
 """A training's state in its store: whole, hashed, without pickles, and refused when it is another job's.
 
-    job.json                                     what is learned; another job is refused
-    checkpoints/step-000200/state.safetensors    weights, buffers, AdamW's moments after 200 steps
-    checkpoints/step-000200/manifest.json        written last: without it the checkpoint was never finished
-    trained/model.safetensors                    the trained network; the checkpoints are gone by then
+A store holds job.json, which says what is learned, so that another job is refused;
+checkpoints/step-000200/state.safetensors, the weights, buffers and AdamW's moments after 200 steps, with a manifest
+written last, without which it was never finished; and in the end trained/model.safetensors, the trained network, after
+which the checkpoints are deleted.
 """
 
 from __future__ import annotations

@@ -56,11 +56,16 @@ class Engine:
         self.names = [name for name, weight in self.model.named_parameters() if weight.requires_grad]
         self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.deepspeed = quiet_deepspeed(learner.device)
+        # DeepSpeed broadcasts and flattens weights as bytes in a row, which channels-last kernels are not.
+        self.model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]
         self.runtime, *_ = self.deepspeed.initialize(
             model=self.model,
             optimizer=make_optimizer(self.model, learner.config),
             config=deepspeed_settings(zero_stage, batch_per_rank, learner.config.gradient_clip),
         )
+        if zero_stage == 0:
+            # Stages 1 to 3 keep weights as pieces of one flat buffer; stage 0 leaves them to us.
+            self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         learner.model = self.runtime
         wrapped = self.runtime.optimizer
         self.adamw: torch.optim.Optimizer = wrapped.optimizer if zero_stage else wrapped

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 
 if TYPE_CHECKING:
     from share_dist.body import BodyConfig
-    from share_dist.render import RenderConfig, Records
+    from share_dist.render import Records, RenderConfig
     from share_dist.scene import ViewPlan
 
 

@@ -7,8 +7,10 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
@@ -78,34 +80,49 @@ def train(
 def _fit(
     job: TrainingJob, store: Store, pictures: Pictures, config: TrainingConfig, say: Callable[[str], None]
 ) -> None:
-    """Run the ranks to the end under Ray Train."""
-    for name, value in _knobs().items():
-        os.environ.setdefault(name, value)
-    # Ray Train takes seconds to import; the checks above should answer at once.
-    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
+    """Run the ranks to the end, starting again when one dies but not when one raises: that it would do again."""
+    # Ray Train takes seconds to import; the checks before this should answer at once.
+    from ray.train import TrainingFailedError
+
+    channel = f"progress/{job.name}/{uuid.uuid4().hex}"
+    task = RankTask(job, config, store, pictures, channel, _threads(config))
+    for failures in range(config.worker_failures + 1):
+        try:
+            with DriverEcho(channel, say):
+                _trainer(task).fit()
+            return
+        except TrainingFailedError as failure:
+            raised = _raised_by_a_rank(failure)
+            if raised is not None:
+                raise raised from failure
+            lost = _lost(failure, job.name)
+            if failures == config.worker_failures:
+                raise lost from failure
+            say(f"{job.name} training  lost a worker, goes on after step {checkpoints.latest_step(store):,}")
+
+
+def _trainer(task: RankTask) -> Any:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    channel, threads = f"progress/{job.name}/{uuid.uuid4().hex}", _threads(config)
+    for name, value in _knobs().items():
+        os.environ.setdefault(name, value)
+    config = task.config
     resources = {"CPU": config.cpus_per_worker, **({"GPU": 1.0} if config.use_gpu else {})}
-    trainer = TorchTrainer(
-        lambda task: run_rank(task["task"]),
-        train_loop_config={"task": RankTask(job, config, store, pictures, channel, threads)},
+    return TorchTrainer(
+        lambda settings: run_rank(settings["task"]),
+        train_loop_config={"task": task},
         torch_config=TorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
         scaling_config=ScalingConfig(
             num_workers=config.workers, use_gpu=config.use_gpu, resources_per_worker=resources
         ),
         run_config=RunConfig(
-            name="ray",
-            storage_path=store.uri(),
-            failure_config=FailureConfig(max_failures=config.worker_failures),
-            worker_runtime_env={"env_vars": worker_environment(threads)},
+            name=f"ray/{uuid.uuid4().hex[:8]}",
+            storage_path=task.store.uri(),
+            failure_config=FailureConfig(max_failures=0),
+            worker_runtime_env={"env_vars": worker_environment(task.threads)},
         ),
     )
-    with DriverEcho(channel, say):
-        try:
-            trainer.fit()
-        except TrainingFailedError as failure:
-            raise _reason(failure, job.name) from failure
 
 
 def _knobs() -> dict[str, str]:
@@ -151,15 +168,20 @@ def _amounts(resources: dict[str, float]) -> str:
     return ", ".join(f"{resources.get(kind, 0.0):g} {kind}" for kind in ("CPU", "GPU") if kind in resources)
 
 
-def _reason(failure: Exception, name: str) -> Exception:
-    """Return the error a rank raised for the user, or WorkersLost when ranks died."""
-    causes = list(getattr(failure, "worker_failures", {}).values())
-    for cause in causes:
-        inner = getattr(cause, "_base_exc", cause)
-        if isinstance(inner, ShareDistError | FloatingPointError):
-            return inner
-    first = str(causes[0] if causes else failure).strip().splitlines()
+def _raised_by_a_rank(failure: Exception) -> Exception | None:
+    """Return what a rank's own code raised, or None when workers died. Ours come before what they set off elsewhere."""
+    causes = [getattr(cause, "_base_exc", cause) for cause in getattr(failure, "worker_failures", {}).values()]
+    if not causes or any(isinstance(cause, RayError) for cause in causes):
+        return None
+    ours = [cause for cause in causes if isinstance(cause, ShareDistError | FloatingPointError)]
+    return (ours or causes)[0]
+
+
+def _lost(failure: Exception, name: str) -> WorkersLost:
+    causes = getattr(failure, "worker_failures", {})
+    lines = str(next(iter(causes.values()), failure)).strip().splitlines()
     return WorkersLost(
-        f"the training '{name}' failed on {len(causes) or 'all'} of its workers: {first[-1] if first else failure!r}\n"
-        "  Run the same command again: it goes on from the last checkpoint. The workers' logs are under /tmp/ray."
+        f"the training '{name}' lost {len(causes) or 'its'} workers: {lines[0] if lines else repr(failure)}\n"
+        "  Run the same command again: it goes on from the last checkpoint. A worker that dies again and again is "
+        "often out of memory: lower learning.batch-size."
     )
