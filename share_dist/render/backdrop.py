@@ -1,0 +1,168 @@
+"""Everything in the picture that is not the person: background, occluders, sensor noise. All from integer hashes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_f = np.float32
+_u = np.uint32
+
+
+@njit(cache=True, nogil=True)
+def hash_bits(x, y, seed):
+    """32 well-mixed bits for an integer place; the same on every machine."""
+    h = _u(_u(x) * _u(0x8DA6B343)) ^ _u(_u(y) * _u(0xD8163841)) ^ _u(seed)
+    h = _u(h ^ _u(h >> _u(16)))
+    h = _u(h * _u(0x7FEB352D))
+    h = _u(h ^ _u(h >> _u(15)))
+    h = _u(h * _u(0x846CA68B))
+    return _u(h ^ _u(h >> _u(16)))
+
+
+@njit(cache=True, nogil=True)
+def hash_unit(x, y, seed):
+    """A number in [0, 1) for an integer place."""
+    return _f(hash_bits(x, y, seed) >> _u(8)) * _f(5.9604645e-8)
+
+
+@njit(cache=True, nogil=True)
+def value_noise(x, y, seed):
+    """Smooth noise in [0, 1] with features of size one."""
+    fx, fy = np.floor(x), np.floor(y)
+    ix, iy = int(fx), int(fy)
+    u, v = x - fx, y - fy
+    u = u * u * (_f(3.0) - _f(2.0) * u)
+    v = v * v * (_f(3.0) - _f(2.0) * v)
+    top = hash_unit(ix, iy, seed) * (_f(1.0) - u) + hash_unit(ix + 1, iy, seed) * u
+    low = hash_unit(ix, iy + 1, seed) * (_f(1.0) - u) + hash_unit(ix + 1, iy + 1, seed) * u
+    return top * (_f(1.0) - v) + low * v
+
+
+@njit(cache=True, nogil=True)
+def add_noise_layer(layer, cells, weight, seed):
+    """Add `weight` × smooth noise with `cells` features across to `layer` [S,S]; a row's lattice is blended once."""
+    size = layer.shape[0]
+    step = _f(cells) / _f(size)
+    row = np.empty(cells + 2, np.float32)
+    for y in range(size):
+        at = (_f(y) + _f(0.5)) * step
+        iy = int(at)
+        v = at - _f(iy)
+        v = v * v * (_f(3.0) - _f(2.0) * v)
+        for i in range(cells + 2):
+            row[i] = weight * (hash_unit(i, iy, seed) * (_f(1.0) - v) + hash_unit(i, iy + 1, seed) * v)
+        for x in range(size):
+            at = (_f(x) + _f(0.5)) * step
+            ix = int(at)
+            u = at - _f(ix)
+            u = u * u * (_f(3.0) - _f(2.0) * u)
+            layer[y, x] += row[ix] * (_f(1.0) - u) + row[ix + 1] * u
+
+
+@njit(cache=True, nogil=True)
+def _mix3(t, colours, out):
+    """Colour at t in [0, 1] on the way first → second → third."""
+    if t < _f(0.5):
+        share = max(t, _f(0.0)) * _f(2.0)
+        for k in range(3):
+            out[k] = colours[0, k] + share * (colours[1, k] - colours[0, k])
+    else:
+        share = min(t, _f(1.0)) * _f(2.0) - _f(1.0)
+        for k in range(3):
+            out[k] = colours[1, k] + share * (colours[2, k] - colours[1, k])
+
+
+@njit(cache=True, nogil=True)
+def _soften(value, amount):
+    return min(max(_f(0.5) + amount * (value - _f(0.5)), _f(0.0)), _f(1.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _paint_clouds(image, colours, scale, seed):
+    """Foliage, clouds, plaster: three octaves of noise through three colours."""
+    size = image.shape[0]
+    layer = np.zeros((size, size), np.float32)
+    cells = max(int(scale), 1)
+    add_noise_layer(layer, cells, _f(0.5), seed)
+    add_noise_layer(layer, 3 * cells, _f(0.3), seed + 1)
+    add_noise_layer(layer, 8 * cells, _f(0.2), seed + 2)
+    for y in range(size):
+        for x in range(size):
+            _mix3(_soften(layer[y, x], _f(1.9)), colours, image[y, x])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _paint_gradient(image, colours, scale, angle, seed):
+    """A smooth change from one side to the other with a little unevenness."""
+    size = image.shape[0]
+    layer = np.zeros((size, size), np.float32)
+    add_noise_layer(layer, max(int(scale), 1), _f(0.5), seed)
+    along_x, along_y = np.cos(angle) / _f(size), np.sin(angle) / _f(size)
+    for y in range(size):
+        for x in range(size):
+            t = (_f(x) - _f(0.5 * size)) * along_x + (_f(y) - _f(0.5 * size)) * along_y + layer[y, x] + _f(0.25)
+            _mix3(t, colours, image[y, x])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _paint_blocks(image, colours, scale, angle, seed):
+    """Shelves, bricks, facades: rows of cells of random colour and width."""
+    size = image.shape[0]
+    c, s = np.cos(angle), np.sin(angle)
+    per_px = scale / _f(size)
+    for y in range(size):
+        for x in range(size):
+            u = (c * _f(x) + s * _f(y)) * per_px + _f(64.0)
+            v = (c * _f(y) - s * _f(x)) * per_px + _f(64.0)
+            row = int(np.floor(v))
+            u = u * (_f(0.5) + hash_unit(row, 3, seed)) + _f(8.0) * hash_unit(row, 5, seed)
+            column = int(np.floor(u))
+            t = hash_unit(column, row, seed)
+            edge = min(u - _f(column), v - _f(row))
+            _mix3(t, colours, image[y, x])
+            if edge < _f(0.07):
+                for k in range(3):
+                    image[y, x, k] *= _f(0.55)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _paint_stripes(image, colours, scale, angle, seed):
+    """Curtains and tiles: two colours in stripes, or in checks when the seed is odd."""
+    size = image.shape[0]
+    layer = np.zeros((size, size), np.float32)
+    add_noise_layer(layer, 3, _f(40.0), seed)
+    c, s = np.cos(angle), np.sin(angle)
+    per_px = scale / _f(size)
+    for y in range(size):
+        for x in range(size):
+            u = int(np.floor((c * _f(x) + s * _f(y)) * per_px + _f(64.0)))
+            v = int(np.floor((c * _f(y) - s * _f(x)) * per_px + _f(64.0))) if seed & 1 else 0
+            which = (u + v) & 1
+            for k in range(3):
+                image[y, x, k] = min(max(colours[which, k] + layer[y, x] - _f(20.0), _f(0.0)), _f(255.0))
+
+
+GRADIENT, CLOUDS, BLOCKS, STRIPES = range(4)
+KINDS = {"gradient": GRADIENT, "clouds": CLOUDS, "blocks": BLOCKS, "stripes": STRIPES}
+
+
+@njit(cache=True, nogil=True)
+def paint_backdrop(image, kind, colours, scale, angle, seed):
+    """Fill `image` [S,S,3] with a flat backdrop of this kind, screen values 0…255.
+
+    Args:
+        kind: one of KINDS.
+        colours: [3,3] screen values.
+        scale: about how many features there are across the picture.
+        angle: of lines, radians.
+        seed: integer for the hashes.
+    """
+    if kind == GRADIENT:
+        _paint_gradient(image, colours, scale, angle, seed)
+    elif kind == CLOUDS:
+        _paint_clouds(image, colours, scale, seed)
+    elif kind == BLOCKS:
+        _paint_blocks(image, colours, scale, angle, seed)
+    else:
+        _paint_stripes(image, colours, scale, angle, seed)

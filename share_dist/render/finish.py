@@ -1,0 +1,71 @@
+"""The last touches of a picture: things in front of the person, what lies outside the frame, sensor noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from share_dist.render.backdrop import hash_bits, hash_unit
+
+_f = np.float32
+_u = np.uint32
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_occluders(image, hidden, occluders, seed):
+    """Draw opaque shapes over the picture and mark the pixels they hide.
+
+    Args:
+        image: [S,S,3] screen values, written.
+        hidden: [S,S] bool, written.
+        occluders: [O,9] centre x, y and half width, half height as shares of the picture, angle, 1 for an ellipse,
+            then the colour's three screen values.
+        seed: integer for the grain of their surface.
+    """
+    size = image.shape[0]
+    for i in range(occluders.shape[0]):
+        c, s = np.cos(occluders[i, 4]), np.sin(occluders[i, 4])
+        half_width, half_height = occluders[i, 2] * _f(size), occluders[i, 3] * _f(size)
+        for y in range(size):
+            for x in range(size):
+                dx = _f(x) + _f(0.5) - occluders[i, 0] * _f(size)
+                dy = _f(y) + _f(0.5) - occluders[i, 1] * _f(size)
+                u = (c * dx + s * dy) / half_width
+                v = (c * dy - s * dx) / half_height
+                if occluders[i, 5] > _f(0.5):
+                    inside = u * u + v * v < _f(1.0)
+                else:
+                    inside = abs(u) < _f(1.0) and abs(v) < _f(1.0)
+                if not inside:
+                    continue
+                hidden[y, x] = True
+                bright = _f(0.85) - _f(0.2) * v + _f(0.15) * hash_unit(int((u + _f(2.0)) * _f(6.0)), i, seed)
+                for k in range(3):
+                    image[y, x, k] = min(occluders[i, 6 + k] * bright, _f(255.0))
+
+
+@njit(cache=True, nogil=True)
+def hide_outside_frame(image, hidden, left, top, right, bottom):
+    """Blacken and mark the pixels whose centre lies outside the full frame, where no camera recorded anything."""
+    size = image.shape[0]
+    for y in range(size):
+        for x in range(size):
+            px, py = _f(x) + _f(0.5), _f(y) + _f(0.5)
+            if px < left or px > right or py < top or py > bottom:
+                hidden[y, x] = True
+                for k in range(3):
+                    image[y, x, k] = _f(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def develop(image, noise, seed, out):
+    """Round screen values to uint8 after adding a little noise, at most ±`noise` grey levels, even over its range."""
+    size = image.shape[0]
+    scale = noise / _f(511.5)
+    for y in range(size):
+        for x in range(size):
+            bits = hash_bits(x, y, seed)
+            for k in range(3):
+                grain = _f(_u(bits >> _u(10 * k)) & _u(1023)) - _f(511.5)
+                value = image[y, x, k] + grain * scale + _f(0.5)
+                out[y, x, k] = np.uint8(min(max(value, _f(0.0)), _f(255.0)))

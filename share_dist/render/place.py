@@ -1,0 +1,112 @@
+"""A place around the person: the floor they stand on and a room or an open field, seen by the same camera.
+
+Each pixel's ray is followed to the floor, a wall or the sky, so the background turns with the camera as a real one
+would. The floor is darker near what touches it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from share_dist.render.backdrop import hash_unit, value_noise
+
+_f = np.float32
+
+
+@njit(cache=True, nogil=True)
+def _shade_under(x, z, blobs):
+    """How much of the light reaches the floor at (x, z): product over blobs (x, z, 1/radius², strength)."""
+    light = _f(1.0)
+    for i in range(blobs.shape[0]):
+        dx, dz = x - blobs[i, 0], z - blobs[i, 1]
+        fall = _f(1.0) / (_f(1.0) + (dx * dx + dz * dz) * blobs[i, 2])
+        light *= _f(1.0) - blobs[i, 3] * fall * fall
+    return light
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _floor_tone(x, z, far, scale, pattern, seed):
+    """Tone in [0, 1] of the floor: tiles, boards or grass, fading where a pixel covers more than a tile."""
+    contrast = _f(1.0) / (_f(1.0) + _f(0.02) * far * far)
+    if pattern < _f(0.35):
+        which = (int(np.floor(x / scale)) + int(np.floor(z / scale))) & 1
+        return _f(0.5) + contrast * (_f(0.5) if which else _f(-0.5))
+    if pattern < _f(0.65):
+        board = int(np.floor(x / scale * _f(3.0)))
+        along = int(np.floor(z / scale * _f(0.5) + hash_unit(board, 7, seed)))
+        return _f(0.5) + contrast * (hash_unit(board, along, seed) - _f(0.5))
+    fine = value_noise(x / scale * _f(4.0), z / scale * _f(4.0), seed)
+    coarse = value_noise(x / scale * _f(0.7), z / scale * _f(0.7), seed + 1)
+    return _f(0.5) + contrast * (_f(0.9) * fine + _f(0.7) * coarse - _f(0.8))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def paint_place(image, colours, scale, seed, indoors, rotation, position_m, focal, centre_x, centre_y, floor_m, blobs):
+    """Fill `image` [S,S,3] with floor and walls, or floor and sky.
+
+    Args:
+        image: screen values 0…255, written.
+        colours: [3,3] floor's two colours, then the wall's or the sky's.
+        scale: size of a tile, metres.
+        seed: integer for the hashes.
+        indoors: whether there are walls and a ceiling.
+        rotation: cam_from_person [3,3]; position_m: the camera in the person's frame.
+        focal, centre_x, centre_y: lens of the crop, pixels.
+        floor_m: height of the floor in the person's frame.
+        blobs: [B,4] what darkens the floor.
+    """
+    size = image.shape[0]
+    cx, cy, cz = position_m[0], position_m[1], position_m[2]
+    half_x = max(_f(2.2) + _f(3.0) * hash_unit(1, 1, seed), abs(cx) + _f(0.4))
+    half_z = max(_f(2.2) + _f(3.0) * hash_unit(1, 2, seed), abs(cz) + _f(0.4))
+    ceiling = max(floor_m + _f(2.6), cy + _f(0.4))
+    pattern = hash_unit(1, 3, seed)
+    for y in range(size):
+        for x in range(size):
+            u = (_f(x) + _f(0.5) - centre_x) / focal
+            v = (_f(y) + _f(0.5) - centre_y) / focal
+            dx = rotation[0, 0] * u + rotation[1, 0] * v + rotation[2, 0]
+            dy = rotation[0, 1] * u + rotation[1, 1] * v + rotation[2, 1]
+            dz = rotation[0, 2] * u + rotation[1, 2] * v + rotation[2, 2]
+            reach = _f(60.0)
+            surface = 0  # 0 sky, 1 floor, 2 wall across x, 3 wall across z, 4 ceiling
+            if dy < _f(-1e-4) and cy > floor_m and (floor_m - cy) / dy < reach:
+                reach = (floor_m - cy) / dy
+                surface = 1
+            if indoors:
+                to_x = ((half_x if dx > _f(0.0) else -half_x) - cx) / dx if abs(dx) > _f(1e-4) else _f(1e4)
+                to_z = ((half_z if dz > _f(0.0) else -half_z) - cz) / dz if abs(dz) > _f(1e-4) else _f(1e4)
+                if to_x < reach:
+                    reach, surface = to_x, 2
+                if to_z < reach:
+                    reach, surface = to_z, 3
+                if dy > _f(1e-4) and (ceiling - cy) / dy < reach:
+                    reach, surface = (ceiling - cy) / dy, 4
+            px, py, pz = cx + reach * dx, cy + reach * dy, cz + reach * dz
+            if surface == 1:
+                tone = _floor_tone(px, pz, reach, scale, pattern, seed)
+                tone = min(max(tone, _f(0.0)), _f(1.0))
+                light = _shade_under(px, pz, blobs)
+                haze = reach / (reach + _f(25.0)) if not indoors else _f(0.0)
+                for k in range(3):
+                    value = (colours[0, k] + tone * (colours[1, k] - colours[0, k])) * light
+                    image[y, x, k] = value + haze * (_f(0.8) * colours[2, k] + _f(45.0) - value)
+            elif surface == 0:
+                level = dy / np.sqrt(dx * dx + dy * dy + dz * dz)
+                cloud = value_noise(dx / (level + _f(0.4)) * _f(2.0), dz / (level + _f(0.4)) * _f(2.0), seed + 2)
+                bright = _f(0.8) + _f(0.35) * cloud
+                for k in range(3):
+                    image[y, x, k] = min(colours[2, k] * bright + _f(45.0) * (_f(1.0) - max(level, _f(0.0))), _f(255.0))
+            else:
+                side = pz if surface == 2 else px
+                bright = _f(1.0) if surface == 3 else _f(0.86)
+                if surface == 4:
+                    bright = _f(1.12)
+                else:
+                    panel = int(np.floor(side * _f(0.9)))
+                    bright *= _f(0.9) + _f(0.2) * hash_unit(panel, surface, seed)
+                    if py < floor_m + _f(0.12):
+                        bright *= _f(0.6)
+                for k in range(3):
+                    image[y, x, k] = min(colours[2, k] * bright, _f(255.0))

@@ -1,0 +1,92 @@
+"""Our own renderer: people posed in batches, then one picture after another through the z-buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from share_dist.body import Body
+from share_dist.render.background import paint_background
+from share_dist.render.config import RenderConfig
+from share_dist.render.finish import develop, draw_occluders, hide_outside_frame
+from share_dist.render.look import look_of
+from share_dist.render.paint import GREY_OF_LIGHT, depth_and_parts, paint_person
+from share_dist.render.records import Records
+from share_dist.render.sight import Sight, gather, sights_of
+from share_dist.render.wardrobe import landmarks
+from share_dist.render.zbuffer import fill_zbuffer, seen_vertices, to_screen, vertex_normals
+from share_dist.scene import View
+
+_CHUNK = 16
+"""People posed together: enough to spread the cost of a call, few enough that their vertices stay in the cache."""
+
+
+class RasterRenderer:
+    """Renders views one by one; a picture depends on its view alone, never on its neighbours in a batch."""
+
+    def __init__(self, body: Body, config: RenderConfig) -> None:
+        self.body, self.config = body, config
+        # Copies, because arrays that arrive through Ray are read-only and numba would compile for them anew.
+        self._faces = np.array(body.faces, np.int32)
+        self._template = np.array(body.v_template, np.float32)
+        self._joint_of_vertex = body.dominant_joint.astype(np.uint8)
+        self._landmarks = landmarks(body)
+        fine, size = config.size_px * config.samples, config.size_px
+        self._face_of_pixel = np.empty((fine, fine), np.int32)
+        self._inverse_z = np.empty((fine, fine), np.float32)
+        self._bary = np.empty((fine, fine, 2), np.float32)
+        self._canvas = np.empty((size, size, 3), np.float32)
+        self._hidden = np.empty((size, size), np.bool_)
+
+    def records(self, views: Sequence[View]) -> Records:
+        """Pictures and truth of these views, in this order."""
+        sheets = self._empty_sheets(len(views))
+        sights: list[Sight] = []
+        for start in range(0, len(views), _CHUNK):
+            for sight in sights_of(self.body, views[start : start + _CHUNK], self.config.size_px):
+                row = len(sights)
+                self._draw(views[row], sight, {name: sheet[row] for name, sheet in sheets.items()})
+                sights.append(sight)
+        return gather(views, sights, **sheets)
+
+    def _empty_sheets(self, count: int) -> dict[str, np.ndarray]:
+        """Room for `count` pictures and for the extras that are asked for."""
+        config, size = self.config, self.config.size_px
+        sheets = {"image": np.empty((count, size, size, 3), np.uint8)}
+        if config.depth:
+            sheets["depth_m"] = np.empty((count, size, size), np.float32)
+        if config.parts:
+            sheets["parts"] = np.empty((count, size, size), np.uint8)
+        if config.visibility:
+            sheets["vertex_visible"] = np.empty((count, len(self._template)), np.bool_)
+        return sheets
+
+    def _draw(self, view: View, sight: Sight, out: dict[str, np.ndarray]) -> None:
+        """One picture and its extras, written into `out`."""
+        config, fine = self.config, np.float32(self.config.samples)
+        screen = to_screen(sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine)
+        fill_zbuffer(screen, self._faces, self._face_of_pixel, self._inverse_z, self._bary)
+        normals = vertex_normals(sight.vertices_cam_m, self._faces)
+        look = look_of(view, sight, self._landmarks)
+        image, hidden = self._canvas, self._hidden
+        paint_background(image, look, sight)
+        paint_person(
+            image, config.samples, self._face_of_pixel, self._bary, self._faces, self._template, normals,
+            self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
+        )  # fmt: skip
+        hidden[:] = False
+        draw_occluders(image, hidden, look.occluders, look.seed)
+        hide_outside_frame(image, hidden, *sight.frame_in_crop)
+        develop(image, np.float32(config.noise), look.seed, out["image"])
+        if config.depth or config.parts:
+            spare = np.empty(hidden.shape, np.float32), np.empty(hidden.shape, np.uint8)
+            depth_and_parts(
+                config.samples, self._face_of_pixel, self._inverse_z, self._faces, self._bary, self._joint_of_vertex,
+                hidden, out.get("depth_m", spare[0]), out.get("parts", spare[1]),
+            )  # fmt: skip
+        if config.visibility:
+            seen_vertices(
+                screen, config.samples, self._inverse_z, normals, sight.vertices_cam_m, sight.focal * fine,
+                hidden, out["vertex_visible"],
+            )  # fmt: skip
