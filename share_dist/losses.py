@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from share_dist.camera import full_from_weak
 from share_dist.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -93,21 +94,14 @@ def truth_from_records(records: Records, device: torch.device | str | None = Non
     return Truth(**arrays, crop_side_px=records.image.shape[1])
 
 
-def translation_from_crop_camera(
-    camera: Float[Tensor, "batch 3"],
-    focal_px: Float[Tensor, " batch"],
-    principal_px: Float[Tensor, "batch 2"],
-    bbox_px: Float[Tensor, "batch 3"],
-) -> Float[Tensor, "batch 3"]:
-    """Turn the crop's weak camera into the body's translation in the frame of the full picture's camera, in metres.
+def translation_m(camera: Float[Tensor, "batch 3"], truth: Truth) -> Float[Tensor, "batch 3"]:
+    """Where the body's origin is in the full frame's camera, in metres, by CLIFF's reading of the crop's weak camera.
 
-    Source: CLIFF (ECCV 2022), cam_crop2full; its frame centre is our principal point. The depth is kept positive
-    where the network says s ≤ 0, and the offset from the crop's centre is taken at that depth.
+    Where the network says s ≤ 0, the person is taken to be one pixel small: far away, but in front of the camera.
     """
-    side = bbox_px[:, 2]
-    scaled = (side * camera[:, 0]).clamp(min=1.0)
-    offset = 2 * (bbox_px[:, :2] - principal_px) / scaled[:, None]
-    return torch.cat([camera[:, 1:] + offset, (2 * focal_px / scaled)[:, None]], dim=1)
+    scale = torch.maximum(camera[:, 0], 1 / truth.bbox_px[:, 2])
+    weak = torch.stack([scale, camera[:, 1], camera[:, 2]], dim=1)
+    return full_from_weak(weak, truth.bbox_px, truth.focal_px, truth.principal_px)
 
 
 def project_to_crop(
@@ -124,7 +118,7 @@ def project_to_crop(
 
 def _picture_loss(estimate: Estimate, joints_m: Tensor, truth: Truth) -> Tensor:
     """Robust distance of joints in the picture; joints whose truth has no projection are left out."""
-    moved = translation_from_crop_camera(estimate.camera, truth.focal_px, truth.principal_px, truth.bbox_px)
+    moved = translation_m(estimate.camera, truth)
     half = truth.crop_side_px / 2
     estimated = project_to_crop(joints_m + moved[:, None], truth) / half
     seen = (truth.joints_cam_m[..., 2] > NEAR_M).float()[..., None]

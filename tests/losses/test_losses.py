@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from share_dist.body import BodyLayer
+from share_dist.camera import weak_from_full
 from share_dist.errors import BadSetting
 from share_dist.geometry import rotmat_from_rotvec
 from share_dist.losses import (
@@ -17,7 +18,7 @@ from share_dist.losses import (
     Truth,
     project_to_crop,
     total_loss,
-    translation_from_crop_camera,
+    translation_m,
     truth_from_records,
 )
 from share_dist.models import Estimate
@@ -53,28 +54,16 @@ def scene(layer, count=4, moved_m=(0.1, -0.2, 4.0)) -> tuple[Truth, Estimate]:
     )
     truth = truth_from_records(records)
     truth = truth._replace(joints_px=project_to_crop(joints, truth))
-    scale = 2 * FOCAL_PX / (420.0 * moved_m[2])
-    offset = 2 * (truth.bbox_px[:, :2] - truth.principal_px) / (420.0 * scale)
-    camera = torch.cat([torch.full((count, 1), scale), torch.tensor([moved_m[:2]]) - offset], dim=1)
+    moved = torch.tensor(moved_m).expand(count, 3)
+    camera = weak_from_full(moved, truth.bbox_px, truth.focal_px, truth.principal_px)
     return truth, Estimate(pose, betas, camera)
 
 
-def test_the_crops_camera_becomes_cliffs_translation():
-    """1920×1080, box centre (600, 700), side 500, s = 0.9, t = (0.1, −0.05), focal √(w²+h²)."""
-    moved = translation_from_crop_camera(
-        torch.tensor([[0.9, 0.1, -0.05]]),
-        torch.tensor([math.hypot(1920, 1080)]),
-        torch.tensor([[960.0, 540.0]]),
-        torch.tensor([[600.0, 700.0, 500.0]]),
-    )
-    assert moved[0].tolist() == pytest.approx([-1.5, 0.661111, 9.790699], abs=1e-5)
-
-
-def test_a_box_in_the_middle_gives_spins_depth():
-    """Focal 5000, crop of 224 px: t_z = 2·5000 / (224·0.9) = 49.60317."""
-    args = torch.tensor([5000.0]), torch.tensor([[112.0, 112.0]]), torch.tensor([[112.0, 112.0, 224.0]])
-    moved = translation_from_crop_camera(torch.tensor([[0.9, 0.0, 0.0]]), *args)
-    assert moved[0].tolist() == pytest.approx([0.0, 0.0, 49.60317], abs=1e-4)
+def test_a_scale_below_zero_is_far_away_but_in_front(layer):
+    truth, perfect = scene(layer)
+    camera = perfect.camera * torch.tensor([-1.0, 1.0, 1.0])
+    depth = translation_m(camera, truth)[:, 2]
+    assert torch.equal(depth, torch.full((4,), 2 * FOCAL_PX))
 
 
 def test_the_truth_itself_costs_nothing(layer):
