@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from share_dist import errors
 from share_dist.storage.stores import Store, inside
@@ -65,7 +65,7 @@ def verify(stage: Store) -> list[str]:
         errors.DamagedFile: one is missing, shorter or altered; the message names it and the folder to delete.
     """
     try:
-        files = json.loads(stage.read(MANIFEST))["files"]
+        files: dict[str, dict[str, Any]] = json.loads(stage.read(MANIFEST))["files"]
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(stage, MANIFEST, f"is not a manifest ({error})") from error
     for key, wanted in files.items():
@@ -80,7 +80,7 @@ def verify(stage: Store) -> list[str]:
     return list(files)
 
 
-def _entry(data: bytes) -> dict[str, str | int]:
+def _entry(data: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 

@@ -1,0 +1,227 @@
+"""Shards: tar files of pictures and truth, one for 256 consecutive views, and an index beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from share_dist import errors
+from share_dist.render import Records, RenderConfig
+from share_dist.storage import Store, inside, is_committed, once, verify
+
+if TYPE_CHECKING:
+    from share_dist.scene import ViewPlan
+
+SHARD_VIEWS = 256
+"""Views in a shard, the block of a survey: a few megabytes, a second or two of rendering."""
+
+FORMAT = "shards-v1"
+_INDEX = "index"
+_TAR = "records.tar"
+
+
+def shard_name(index: int) -> str:
+    """Return the folder of a shard; WebDataset finds all as ``shard-{00000..00009}/records.tar``."""
+    return f"shard-{index:05d}"
+
+
+def shard_numbers(index: int, count: int) -> range:
+    """Return the view numbers of a shard in a data set of `count` views."""
+    return range(index * SHARD_VIEWS, min((index + 1) * SHARD_VIEWS, count))
+
+
+def shard_bytes(records: Records, card: dict[str, Any]) -> bytes:
+    """Return records as a tar: NNNNNNNN.png, NNNNNNNN.npz (every array but the picture) and NNNNNNNN.json.
+
+    The same records give the same bytes.
+
+    Args:
+        records: consecutive views.
+        card: which body and plan they belong to; repeated in each JSON, so that a shard alone says what it is.
+    """
+    sink = io.BytesIO()
+    arrays = records.arrays()
+    with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for row, number in enumerate(records.numbers):
+            truth = {name: array[row] for name, array in arrays.items() if name not in ("image", "numbers")}
+            about = {"view_number": int(number), "body_hash": card["body_hash"], "plan_hash": card["plan_hash"]}
+            _add(tar, f"{number:08d}.png", _png(records.image[row]))
+            _add(tar, f"{number:08d}.npz", _npz(truth))
+            _add(tar, f"{number:08d}.json", json.dumps(about, sort_keys=True).encode())
+    return sink.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _png(image: np.ndarray) -> bytes:
+    sink = io.BytesIO()
+    Image.fromarray(image).save(sink, "png", compress_level=3)
+    return sink.getvalue()
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    sink = io.BytesIO()
+    np.savez(sink, allow_pickle=False, **arrays)
+    return sink.getvalue()
+
+
+def index_card(plan: ViewPlan, count: int, body_hash: str, render: RenderConfig) -> dict[str, Any]:
+    """Return what a data set's index says: enough to make every shard again."""
+    written = plan.to_json()
+    return {
+        "format": FORMAT,
+        "count": int(count),
+        "shards": -(-count // SHARD_VIEWS),
+        "plan": json.loads(written) if isinstance(written, str) else written,
+        "plan_hash": plan.hash,
+        "body_hash": body_hash,
+        "render": dataclasses.asdict(render),
+    }
+
+
+def write_shards(
+    count: int, records_of: Callable[[range], Records], store: Store, card: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the views 0…count−1 as shards, and the index last; what is there already is not made again.
+
+    Args:
+        count: how many views.
+        records_of: makes the records of consecutive view numbers.
+        store: the data set's own place.
+        card: from `index_card`.
+
+    Raises:
+        errors.OtherRun: the store holds another data set.
+    """
+    write_index(store, card)
+    for index in range(card["shards"]):
+        if not shard_is_done(store, index):
+            write_shard(store, index, shard_bytes(records_of(shard_numbers(index, count)), card))
+    return card
+
+
+def write_index(store: Store, card: dict[str, Any]) -> None:
+    """Write what the data set is to be, before any shard is.
+
+    Raises:
+        errors.OtherRun: the store holds another data set.
+    """
+    card = json.loads(json.dumps(card))
+    if is_committed(inside(store, _INDEX)) and read_index(store) != card:
+        raise errors.OtherRun(
+            f"{store.uri()} holds another data set than the one to be written.\n"
+            "  Choose another --out, or delete that folder."
+        )
+    once(
+        store,
+        _INDEX,
+        make=lambda: card,
+        save=lambda value, stage: stage.write_once("index.json", json.dumps(value, indent=1).encode()),
+        load=lambda stage: card,
+    )
+
+
+def read_index(store: Store) -> dict[str, Any]:
+    """Return a data set's index.
+
+    Raises:
+        errors.DamagedFile: there is none, or it was altered.
+    """
+    stage = inside(store, _INDEX)
+    if not is_committed(stage):
+        raise errors.DamagedFile(
+            f"{store.uri()} holds no data set: index/index.json is missing.\n"
+            "  Give the folder that `share-dist render` wrote."
+        )
+    verify(stage)
+    return json.loads(stage.read("index.json"))
+
+
+def shard_is_done(store: Store, index: int) -> bool:
+    """Whether the data set's store holds this shard, committed."""
+    return is_committed(inside(store, shard_name(index)))
+
+
+def write_shard(store: Store, index: int, data: bytes) -> None:
+    """Commit a shard; one that is already there stays as it is."""
+    once(
+        store,
+        shard_name(index),
+        make=lambda: data,
+        save=lambda value, stage: stage.write_once(_TAR, value),
+        load=lambda stage: None,
+    )
+
+
+def read_shards(store: Store, body_hash: str | None = None) -> Iterator[Records]:
+    """Yield the records of a data set, shard after shard, in the order of view numbers.
+
+    Args:
+        store: the data set's place.
+        body_hash: the body in use; None to look at the data whatever its body.
+
+    Raises:
+        errors.WrongBody: the data, or one shard of it, was made with another body.
+        errors.DamagedFile: the index or a shard is missing, truncated or altered.
+    """
+    card = read_index(store)
+    _refuse_other_body(store.uri(), card["body_hash"], body_hash)
+    for index in range(card["shards"]):
+        stage = inside(store, shard_name(index))
+        if not is_committed(stage):
+            raise errors.DamagedFile(
+                f"the data set in {store.uri()} is not complete: {shard_name(index)} is missing.\n"
+                "  Run the command that made it again: it renders only what is missing."
+            )
+        verify(stage)
+        yield _records_from_tar(stage.read(_TAR), stage.uri(_TAR), card["body_hash"])
+
+
+def _records_from_tar(data: bytes, source: str, body_hash: str) -> Records:
+    rows: dict[int, dict[str, np.ndarray]] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            for member in tar:
+                name, _, kind = member.name.partition(".")
+                file = tar.extractfile(member)
+                assert file is not None
+                _read_member(rows.setdefault(int(name), {}), kind, file.read(), source, body_hash)
+        return Records(
+            numbers=np.array(list(rows), np.int64),
+            **{name: np.stack([row[name] for row in rows.values()]) for name in next(iter(rows.values()))},
+        )
+    except (tarfile.TarError, OSError, KeyError, ValueError, StopIteration) as error:
+        raise errors.DamagedFile(
+            f"{source} is not a whole shard ({error}).\n"
+            "  Delete its folder and run the command that made it again: only that shard is made anew."
+        ) from error
+
+
+def _read_member(row: dict[str, np.ndarray], kind: str, data: bytes, source: str, body_hash: str) -> None:
+    if kind == "png":
+        row["image"] = np.array(Image.open(io.BytesIO(data)))
+    elif kind == "npz":
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            row.update({name: arrays[name] for name in arrays})
+    elif kind == "json":
+        _refuse_other_body(source, json.loads(data)["body_hash"], body_hash)
+
+
+def _refuse_other_body(where: str, found: str, wanted: str | None) -> None:
+    if wanted is not None and found != wanted:
+        raise errors.WrongBody(
+            f"{where} was made with body {found[:12]}, but the body in use is {wanted[:12]}.\n"
+            "  Pose and shape numbers of one body mean something else on another: set body.folder to the files it was "
+            "made with, or render it again."
+        )

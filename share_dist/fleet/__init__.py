@@ -1,0 +1,23 @@
+"""Ray: pools of render and evaluation actors that survive losing a node.
+
+The *fleet* is two pools of plain actors. Renderers turn view numbers into records; evaluators turn records into rows.
+One mechanism serves surveys, data sets and training input, because a view is a function of a plan and a number:
+whatever an actor was doing when it was killed, another does again and gets the same bits. Pictures go from a renderer
+to an evaluator or to a training rank, never to the driver, which sees only rows and receipts.
+
+    with Fleet(config, body, render) as fleet:
+        fleet.survey(model, plan, count, store)   -> Survey    resumable, a block of 256 views at a time
+        fleet.records(plan, numbers)              -> Records   a few pictures, for a gallery
+        fleet.write_shards(plan, count, store)    -> dict      a data set on disk
+        fleet.pictures(plan).feed(numbers, ahead)  -> Records   step after step, inside a training rank
+"""
+
+from share_dist.fleet.cluster import check as check
+from share_dist.fleet.cluster import connect as connect
+from share_dist.fleet.config import FleetConfig as FleetConfig
+from share_dist.fleet.config import PoolSizes as PoolSizes
+from share_dist.fleet.config import pool_sizes as pool_sizes
+from share_dist.fleet.feed import FleetPictures as FleetPictures
+from share_dist.fleet.feed import ViewFeed as ViewFeed
+from share_dist.fleet.fleet import Fleet as Fleet
+from share_dist.fleet.pools import RenderHandles as RenderHandles

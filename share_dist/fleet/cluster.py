@@ -1,0 +1,73 @@
+"""Joining a Ray cluster, or starting a small quiet one on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+# Read when ray is imported; a study of people's cameras should not phone home by default.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# The default of newer versions, and without it every CPU worker warns.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+
+from share_dist.errors import Finding, WorkersLost
+from share_dist.fleet.config import FleetConfig
+
+NAMESPACE = "share_dist"
+OLDEST = (2, 60)
+"""Older versions of Ray serve their job port without a check of who is asking."""
+
+
+def connect(config: FleetConfig) -> bool:
+    """Make sure that this process is connected to Ray; return whether a Ray was started for it here.
+
+    Raises:
+        WorkersLost: there is no cluster at the address.
+    """
+    if ray.is_initialized():
+        return False
+    address = config.address or os.environ.get("RAY_ADDRESS")
+    if not address:
+        _start_here(config)
+        return True
+    try:
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=config.worker_output, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise WorkersLost(
+            f"no Ray cluster answers at {address} ({str(error).splitlines()[0]}).\n"
+            "  Start one with `ray start --head`, or leave fleet.address and RAY_ADDRESS out to run on this machine."
+        ) from error
+    return False
+
+
+def _start_here(config: FleetConfig) -> None:
+    ray.init(
+        address="local",
+        namespace=NAMESPACE,
+        num_cpus=config.cpus or len(os.sched_getaffinity(0)),
+        object_store_memory=config.object_store_mb * 1_000_000,
+        include_dashboard=False,
+        log_to_driver=config.worker_output,
+        logging_level=logging.ERROR,
+        configure_logging=False,
+    )
+    # Ray writes its token with the usual permissions, which let every user of the machine read it.
+    token = Path.home() / ".ray" / "auth_token"
+    if token.is_file() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)
+
+
+def check() -> list[Finding]:
+    """Say whether Ray can work on this machine."""
+    found = tuple(int(part) for part in ray.__version__.split(".")[:2])
+    version = Finding(
+        "ray", found >= OLDEST, f"version {ray.__version__}", "" if found >= OLDEST else "pip install 'ray>=2.60'"
+    )
+    shared = Path("/dev/shm")
+    free_mb = shutil.disk_usage(shared).free / 1e6 if shared.is_dir() else 0.0
+    remedy = "" if free_mb >= 500 else "In Docker add --shm-size=1g; Ray keeps pictures on disk otherwise, slowly."
+    return [version, Finding("shared memory", free_mb >= 500, f"{free_mb:,.0f} MB free in /dev/shm", remedy)]

@@ -1,0 +1,103 @@
+"""Settings of the fleet, and the one place where pool sizes are computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from share_dist.errors import BadSetting, require_positive
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FleetConfig:
+    """How many processes render and evaluate, and where. None of it changes a result."""
+
+    address: str | None = None
+    """A Ray cluster to join, as host:port or auto. None takes RAY_ADDRESS, which `ray job submit` sets, and without
+    it starts Ray on this machine."""
+
+    cpus: int | None = None
+    """Cores that a Ray started here may use; None takes all that this process may run on."""
+
+    render_actors: int | None = None
+    """Renderers. None means one a core: rendering is what a survey mostly waits for."""
+
+    evaluators: int | None = None
+    """Evaluators. None means one for two cores, or one a GPU share when they use GPUs; more only cost memory."""
+
+    evaluator_gpus: float = 0.0
+    """Part of a GPU that each evaluator books. 0 evaluates on CPUs, with the same rows on every machine of a kind; a
+    large network wants 0.5 or 1, and the GPU is given back after each survey, for training."""
+
+    booked_share: float = 0.25
+    """Part of the cluster's CPUs that the actors book with Ray, all together. They may use more; what they do not
+    book is left for training ranks, which would otherwise wait for ever on a small machine."""
+
+    object_store_mb: int = 400
+    """Shared memory of a Ray started here. Enough for a dozen blocks of 256 pictures at 224 px in flight."""
+
+    start_timeout_s: float = 180.0
+    """Give up when no actor has become ready after this long; a cold start takes about 15 s."""
+
+    stall_timeout_s: float = 600.0
+    """Give up when no block was finished for this long; one takes seconds, a lost actor's about half a minute."""
+
+    cache_mb: int = 2048
+    """Memory in which a training rank keeps pictures for later passes: 70,000 at 96 px. What does not fit is
+    rendered again."""
+
+    worker_output: bool = False
+    """Print what Ray's worker processes print. Their errors are shown anyway."""
+
+    def __post_init__(self) -> None:
+        for name in ("cpus", "render_actors", "evaluators"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadSetting(
+                    f"fleet.{name.replace('_', '-')} is {value}, but at least 1 is needed; leave it out to have "
+                    "it chosen from the machine."
+                )
+        for name in ("booked_share", "start_timeout_s", "stall_timeout_s"):
+            require_positive(getattr(self, name), f"fleet.{name.replace('_', '-')}")
+        if self.booked_share > 1 or self.evaluator_gpus < 0 or self.cache_mb < 0:
+            raise BadSetting(
+                f"fleet.booked-share is {self.booked_share}, fleet.evaluator-gpus {self.evaluator_gpus}, "
+                f"fleet.cache-mb {self.cache_mb}; wanted: a share up to 1, and two numbers that are not negative."
+            )
+        if self.object_store_mb < 80:
+            raise BadSetting(f"fleet.object-store-mb is {self.object_store_mb}, but Ray needs at least 80.")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSizes:
+    """How many actors of each kind, and the CPUs that each books."""
+
+    renderers: int
+    evaluators: int
+    cpus_each: float
+
+
+def pool_sizes(config: FleetConfig, resources: Mapping[str, float]) -> PoolSizes:
+    """Fit the pools to a cluster.
+
+    Args:
+        config: asks for numbers, or leaves them open.
+        resources: what `ray.cluster_resources()` says.
+
+    Raises:
+        BadSetting: evaluators want GPUs where there are none.
+    """
+    cpus = max(1, int(resources.get("CPU", 1)))
+    gpus = resources.get("GPU", 0.0)
+    if config.evaluator_gpus and gpus < config.evaluator_gpus:
+        raise BadSetting(
+            f"fleet.evaluator-gpus is {config.evaluator_gpus}, but the cluster has {gpus:g} GPUs.\n"
+            "  Set it to 0 to evaluate on CPUs."
+        )
+    renderers = config.render_actors or cpus
+    usual = math.floor(gpus / config.evaluator_gpus) if config.evaluator_gpus else max(1, cpus // 2)
+    evaluators = config.evaluators or usual
+    # Ray counts resources in ten-thousandths.
+    cpus_each = max(math.floor(1e4 * cpus * config.booked_share / (renderers + evaluators)) / 1e4, 1e-4)
+    return PoolSizes(renderers, evaluators, cpus_each)

@@ -1,0 +1,220 @@
+"""`Fleet`: what the loop asks for, done by two pools of actors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import uuid
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import ray
+from jaxtyping import Int64
+
+from share_dist.body import Body, BodyConfig, load_body
+from share_dist.fleet.actors import EvaluatorActor, Parcel, Receipt, RenderActor
+from share_dist.fleet.cluster import connect
+from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
+from share_dist.fleet.feed import FleetPictures
+from share_dist.fleet.pools import RenderHandles, drop_pool, fetch, make_pool, wait_until_ready
+from share_dist.fleet.progress import Progress
+from share_dist.fleet.stream import stream_blocks
+from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash
+from share_dist.render import Records, RenderConfig
+from share_dist.scene import ViewPlan
+from share_dist.storage import Store
+from share_dist.survey import BLOCK, Survey, SurveyConfig, block_ranges, open_survey, survey_meta, write_block
+from share_dist.survey.blocks import block_is_done
+
+CHUNK = 64
+"""Pictures asked for at a time when they go to one place in the end."""
+
+
+class Fleet:
+    """Renderers and evaluators on Ray, for as long as the ``with`` block lasts.
+
+    Joins the cluster that is there, or starts Ray on this machine and ends it afterwards. Actors start at their first
+    use. A killed one is started again by Ray and its work repeated; results are the same bits.
+    """
+
+    def __init__(
+        self, config: FleetConfig | None = None, body: BodyConfig | None = None, render: RenderConfig | None = None
+    ):
+        self.config, self.body_config = config or FleetConfig(), body or BodyConfig()
+        self.render_config = render or RenderConfig()
+        self.name = f"fleet-{uuid.uuid4().hex[:8]}"
+        self._started_ray = False
+        self._renderers: list[Any] = []
+        self._evaluators: list[Any] = []
+        self._receipts: list[Receipt] = []
+
+    def __enter__(self) -> Fleet:
+        """Connect to Ray, or start it."""
+        self._started_ray = connect(self.config)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the actors, and Ray if it was started here."""
+        drop_pool([*self._renderers, *self._evaluators])
+        self._renderers, self._evaluators = [], []
+        if self._started_ray:
+            ray.shutdown()
+
+    @cached_property
+    def body(self) -> Body:
+        """The body, as this process has it."""
+        return load_body(self.body_config)
+
+    @cached_property
+    def sizes(self) -> PoolSizes:
+        """How many actors of each kind there are."""
+        return pool_sizes(self.config, ray.cluster_resources())
+
+    @property
+    def renderers(self) -> list[Any]:
+        """The render actors, at least one of them ready."""
+        if not self._renderers:
+            names = [f"{self.name}-renderer-{number}" for number in range(self.sizes.renderers)]
+            arguments = (self.body_config, self.render_config)
+            self._renderers = make_pool(RenderActor, names, arguments, self.sizes.cpus_each)
+            self._receipts = self._ready(self._renderers, "renderers")
+        return self._renderers
+
+    @property
+    def evaluators(self) -> list[Any]:
+        """The evaluator actors, at least one of them ready."""
+        if not self._evaluators:
+            names = [f"{self.name}-evaluator-{uuid.uuid4().hex[:4]}" for _ in range(self.sizes.evaluators)]
+            gpus = self.config.evaluator_gpus
+            arguments = (self.body_config, "cuda" if gpus else "cpu")
+            self._evaluators = make_pool(EvaluatorActor, names, arguments, self.sizes.cpus_each, gpus)
+            self._ready(self._evaluators, "evaluators")
+        return self._evaluators
+
+    def _ready(self, actors: list[Any], what: str) -> list[Receipt]:
+        return wait_until_ready(actors, self.body.hash, self.config.start_timeout_s, what)
+
+    @property
+    def handles(self) -> RenderHandles:
+        """The renderers as a value for other processes; see `ViewFeed`."""
+        _ = self.renderers
+        return RenderHandles(tuple(f"{self.name}-renderer-{number}" for number in range(self.sizes.renderers)))
+
+    def pictures(self, plan: ViewPlan) -> FleetPictures:
+        """Return the source of a plan's records that training ranks open for themselves."""
+        return FleetPictures(self.handles, plan_text(plan), self.config.cache_mb, self.config.stall_timeout_s)
+
+    def survey(
+        self,
+        model: Path | str | bytes | Regressor,
+        plan: ViewPlan,
+        count: int,
+        store: Store,
+        config: SurveyConfig | None = None,
+        label: str = "survey",
+    ) -> Survey:
+        """Measure a model on the views 0…count−1 and keep the rows in `store`, a block of 256 at a time.
+
+        Blocks that the store holds already are not computed again, so a killed survey goes on where it was.
+
+        Args:
+            model: a checkpoint's path or bytes, or the network itself.
+            plan: which views.
+            count: how many.
+            store: the survey's own place, such as ``inside(run, "round-00/survey")``.
+            config: batch size and precision.
+            label: how progress lines begin.
+
+        Raises:
+            errors.OtherRun: the store holds another survey.
+            errors.DamagedFile: the checkpoint or a stored block is damaged.
+            errors.WrongBody: the checkpoint belongs to another body.
+            errors.WorkersLost: no actor became ready, or nothing was finished for too long.
+            errors.StorageFull: the disk filled up; finished blocks are kept.
+        """
+        config = config or SurveyConfig()
+        weights, network_hash = self._read_model(model)
+        blocks = block_ranges(count)
+        open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
+        missing = [block for index, block in enumerate(blocks) if not block_is_done(store, index)]
+        if missing:
+            self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
+        return Survey.load(store)
+
+    def _compute(
+        self,
+        model: Parcel,
+        plan: ViewPlan,
+        blocks: Sequence[range],
+        store: Store,
+        config: SurveyConfig,
+        label: str,
+        count: int,
+    ) -> None:
+        renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan_text(plan))
+        progress = Progress(label, count, count - sum(map(len, blocks)), f"{len(renderers)} renderers")
+        answers = stream_blocks(
+            blocks,
+            renderers,
+            evaluators,
+            lambda actor, block: actor.block.remote(parcel, block.start, block.stop),
+            lambda actor, records: actor.rows.remote(model, config, records),
+            self.config.stall_timeout_s,
+        )
+        for block, parquet in answers:
+            write_block(store, block.start // BLOCK, parquet)
+            progress.add(len(block))
+        if self.config.evaluator_gpus:
+            drop_pool(evaluators)
+            self._evaluators = []
+
+    def _read_model(self, model: Path | str | bytes | Regressor) -> tuple[bytes, str]:
+        """Return a checkpoint's bytes and its network's hash, having checked that it can be used."""
+        if isinstance(model, Regressor):
+            return checkpoint_bytes(model, {"body_hash": self.body.hash}), model_hash(model)
+        if isinstance(model, bytes):
+            with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+                Path(file.name).write_bytes(model)
+                network, _ = load_checkpoint(file.name, self.body.hash)
+            return model, model_hash(network)
+        network, _ = load_checkpoint(model, self.body.hash)
+        return Path(model).read_bytes(), model_hash(network)
+
+    def records(self, plan: ViewPlan, numbers: Sequence[int] | Int64[np.ndarray, " view"]) -> Records:
+        """Return the records of a few views, in order. They come into this process: for galleries, not for data."""
+        chosen = np.asarray(numbers, dtype=np.int64)
+        if not len(chosen):
+            raise ValueError("no view numbers were given, but a picture needs one")
+        parcel, actors = plan_parcel(plan_text(plan)), self.renderers
+        asked = []
+        for turn, start in enumerate(range(0, len(chosen), CHUNK)):
+            part, actor = chosen[start : start + CHUNK], actors[turn % len(actors)]
+            asked.append((part, actor, actor.records.remote(parcel, part)))
+        parts = [
+            fetch(
+                lambda actor=actor, part=part: actor.records.remote(parcel, part),
+                reference,
+                self.config.stall_timeout_s,
+                f"rendering views {part[:3].tolist()}…",
+            )
+            for part, actor, reference in asked
+        ]
+        return Records.join(parts)
+
+
+def plan_text(plan: ViewPlan) -> str:
+    """Return a plan as JSON text."""
+    written = plan.to_json()
+    return written if isinstance(written, str) else json.dumps(written)
+
+
+def plan_parcel(text: str) -> Parcel:
+    """Put a plan into the object store, once for all the calls that need it."""
+    return Parcel.of(hashlib.sha256(text.encode()).hexdigest(), text)

@@ -1,0 +1,123 @@
+"""Blocks through two pools: rendered here, evaluated there, a bounded number at a time, lost ones again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import ray
+from ray import exceptions as lost
+
+from share_dist.errors import WorkersLost
+from share_dist.fleet.pools import LOSSES, users_error, was_lost
+
+EACH = 2
+"""Requests an actor has at a time: one in work and one waiting, so that it never stands idle."""
+LOSSES_BORNE = 20
+"""How often one block may be lost before we believe that the block itself kills its workers."""
+
+Block = range
+Ask = Callable[[Any, Any], Any]
+
+
+class _Stage:
+    """One pool and the requests it has under way."""
+
+    def __init__(self, actors: Sequence[Any], ask: Ask):
+        self.actors, self.ask = actors, ask
+        self.load = [0] * len(actors)
+        self.running: dict[Any, tuple[Block, int]] = {}
+
+    def has_room(self) -> bool:
+        return min(self.load) < EACH
+
+    def start(self, block: Block, work: Any) -> None:
+        actor = self.load.index(min(self.load))
+        self.load[actor] += 1
+        self.running[self.ask(self.actors[actor], work)] = (block, actor)
+
+    def end(self, reference: Any) -> Block:
+        block, actor = self.running.pop(reference)
+        self.load[actor] -= 1
+        return block
+
+
+def stream_blocks(
+    blocks: Sequence[Block],
+    renderers: Sequence[Any],
+    evaluators: Sequence[Any],
+    render: Ask,
+    evaluate: Ask,
+    stall_timeout_s: float,
+) -> Iterator[tuple[Block, Any]]:
+    """Yield each block with its evaluator's answer, as they come.
+
+    The driver handles references to pictures, never pictures; at most `EACH` blocks an actor exist at any time.
+
+    Args:
+        blocks: ranges of view numbers.
+        renderers: actors of the first pool.
+        evaluators: actors of the second.
+        render: (renderer, block) to the reference of its records.
+        evaluate: (evaluator, reference of records) to the reference of the answer.
+        stall_timeout_s: give up after so long without an answer.
+
+    Raises:
+        WorkersLost: nothing was finished for too long, or a block was lost again and again.
+    """
+    first, second = _Stage(renderers, render), _Stage(evaluators, evaluate)
+    waiting, rendered, losses = deque(blocks), deque[tuple[Block, Any]](), Counter[Block]()
+    limit, last = EACH * (len(renderers) + len(evaluators)), time.monotonic()
+    while waiting or rendered or first.running or second.running:
+        while rendered and second.has_room():
+            second.start(*rendered.popleft())
+        while waiting and first.has_room() and len(first.running) + len(rendered) + len(second.running) < limit:
+            block = waiting.popleft()
+            first.start(block, block)
+        # Without fetch_local=False, Ray would copy finished pictures to the driver's node.
+        done, _ = ray.wait([*second.running, *first.running], num_returns=1, timeout=1.0, fetch_local=False)
+        for reference in done:
+            if reference in first.running:
+                rendered.append((first.end(reference), reference))
+                continue
+            block = second.end(reference)
+            answer = _answer(reference, block)
+            if isinstance(answer, BaseException):
+                losses[block] += 1
+                _refuse_deadly(block, losses[block], answer)
+                waiting.appendleft(block)
+                continue
+            last = time.monotonic()
+            yield block, answer
+        if time.monotonic() - last > stall_timeout_s:
+            raise WorkersLost(_stall(stall_timeout_s, len(first.running), len(second.running)))
+
+
+def _answer(reference: Any, block: Block) -> Any:
+    """Return the answer, or the error by which it was lost."""
+    try:
+        return ray.get(reference)
+    except (*LOSSES, lost.RayTaskError) as error:
+        if was_lost(error):
+            return error
+        raise users_error(error, f"working on views {block.start} to {block.stop - 1}") from error
+
+
+def _refuse_deadly(block: Block, count: int, error: BaseException) -> None:
+    if count > LOSSES_BORNE:
+        raise WorkersLost(
+            f"views {block.start} to {block.stop - 1} were lost {count} times with the process that worked on them "
+            f"({type(error).__name__}).\n"
+            "  Often a node is short of memory: see `ray status`, and lower fleet.render-actors."
+        )
+
+
+def _stall(seconds: float, rendering: int, evaluating: int) -> str:
+    total = ray.cluster_resources()
+    return (
+        f"no block of views was finished for {seconds:g} s; {rendering} are being rendered and {evaluating} evaluated "
+        f"on a cluster that has {total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs now.\n"
+        "  If nodes were lost, add some; then run the same command again: it computes only what is missing."
+    )
