@@ -102,6 +102,7 @@ class Engine:
     def state(self) -> dict[str, Tensor]:
         """Return weights, buffers and AdamW's moments as whole float32 tensors; every rank must call this."""
         state = {f"model.{name}": value for name, value in self.model_state().items()}
+        self._link_moments()
         for key in _MOMENTS:
             for name, weight in zip(self.names, self.weights, strict=True):
                 state[f"{key}.{name}"] = _plain(self._moment(weight, key))
@@ -125,12 +126,23 @@ class Engine:
         self.runtime.step()
         for name, value in self.model.named_buffers():
             value.copy_(buffers[name])
+        self._link_moments()
         for name, weight in zip(self.names, self.weights, strict=True):
             self._set_weight(weight, state[f"model.{name}"].to(self.learner.device))
             for key in _MOMENTS:
                 self._set_moment(weight, key, state[f"{key}.{name}"].to(self.learner.device))
         for values in self.adamw.state.values():
             values["step"].fill_(step)
+
+    def _link_moments(self) -> None:
+        """Let every weight find its moments in the pieces that stages 1 and 2 keep them in.
+
+        DeepSpeed 0.19.8 links them once, after the first parameter group's first step, when the second group (here:
+        weights without decay) has no moments yet.
+        """
+        if self.stage in (1, 2):
+            self.runtime.optimizer._hp_optimizer_states_linked = False
+            self.runtime.optimizer._lazy_init_hp_params_optimizer_state()
 
     def _moment(self, weight: Tensor, key: str) -> Tensor:
         if self.stage:
