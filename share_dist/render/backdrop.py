@@ -127,8 +127,8 @@ def _paint_blocks(image, colours, scale, angle, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _paint_stripes(image, colours, scale, angle, seed):
-    """Curtains and tiles: two colours in stripes, or in checks when the seed is odd."""
+def _paint_stripes(image, colours, scale, angle, seed, checked):
+    """Curtains and tiles: two colours in stripes or in checks, unevenly lit."""
     size = image.shape[0]
     layer = np.zeros((size, size), np.float32)
     add_noise_layer(layer, 3, _f(40.0), seed)
@@ -137,32 +137,29 @@ def _paint_stripes(image, colours, scale, angle, seed):
     for y in range(size):
         for x in range(size):
             u = int(np.floor((c * _f(x) + s * _f(y)) * per_px + _f(64.0)))
-            v = int(np.floor((c * _f(y) - s * _f(x)) * per_px + _f(64.0))) if seed & 1 else 0
+            v = int(np.floor((c * _f(y) - s * _f(x)) * per_px + _f(64.0))) if checked else 0
             which = (u + v) & 1
             for k in range(3):
                 image[y, x, k] = min(max(colours[which, k] + layer[y, x] - _f(20.0), _f(0.0)), _f(255.0))
 
 
-GRADIENT, CLOUDS, BLOCKS, STRIPES = range(4)
-KINDS = {"gradient": GRADIENT, "clouds": CLOUDS, "blocks": BLOCKS, "stripes": STRIPES}
-
-
 @njit(cache=True, nogil=True)
 def paint_backdrop(image, kind, colours, scale, angle, seed):
-    """Fill `image` [S,S,3] with a flat backdrop of this kind, screen values 0…255.
+    """Fill a picture with a flat backdrop, screen values 0…255.
 
     Args:
-        kind: one of KINDS.
+        image: [S,S,3] float32, written.
+        kind: position in `scene.FLAT_KINDS`: gradient, clouds, stripes, checks, blocks.
         colours: [3,3] screen values.
         scale: about how many features there are across the picture.
         angle: of lines, radians.
         seed: integer for the hashes.
     """
-    if kind == GRADIENT:
+    if kind == 0:
         _paint_gradient(image, colours, scale, angle, seed)
-    elif kind == CLOUDS:
+    elif kind == 1:
         _paint_clouds(image, colours, scale, seed)
-    elif kind == BLOCKS:
+    elif kind == 4:
         _paint_blocks(image, colours, scale, angle, seed)
     else:
-        _paint_stripes(image, colours, scale, angle, seed)
+        _paint_stripes(image, colours, scale, angle, seed, kind == 3)

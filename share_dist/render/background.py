@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from share_dist.render import backdrop
-from share_dist.render.look import Look
+from share_dist.render.backdrop import paint_backdrop
+from share_dist.render.look import Look, picture_pixels
 from share_dist.render.place import paint_place
 from share_dist.render.sight import Sight
+from share_dist.scene import FLAT_KINDS, PLACE_KINDS, Background
 
 _CASTS_BELOW_M = 0.6
 """Only what is nearer to the floor than this darkens it visibly."""
@@ -16,21 +17,19 @@ _CASTING_JOINTS = (0, 4, 5, 7, 8, 10, 11, 15, 20, 21)
 """Pelvis, knees, ankles, feet, head, wrists."""
 
 
-def paint_background(image: np.ndarray, look: Look, sight: Sight) -> None:
+def paint_background(image: np.ndarray, background: Background, look: Look, sight: Sight) -> None:
     """Fill the canvas [S,S,3] (float32 screen values) with the scene's background."""
-    kind = look.background_kind
-    if kind == "picture" and look.picture is not None:
-        image[:] = look.picture
-    elif kind in ("indoors", "outdoors"):
+    kind = background.kind
+    scale, angle = np.float32(background.scale), np.float32(background.angle_rad)
+    if kind == "picture":
+        image[:] = picture_pixels(background, len(image))
+    elif kind in PLACE_KINDS:
         paint_place(
-            image, look.background_colours, look.background_scale, look.seed, kind == "indoors", sight.rotation,
-            sight.position_m, sight.focal, *sight.centre, sight.floor_m, _floor_blobs(sight),
+            image, look.background_colours, scale, look.seed, kind == "room", sight.rotation, sight.position_m,
+            sight.focal, *sight.centre, sight.floor_m, _floor_blobs(sight),
         )  # fmt: skip
     else:
-        backdrop.paint_backdrop(
-            image, backdrop.KINDS[kind], look.background_colours, look.background_scale, look.background_angle,
-            look.seed,
-        )  # fmt: skip
+        paint_backdrop(image, FLAT_KINDS.index(kind), look.background_colours, scale, angle, look.seed)
 
 
 def _floor_blobs(sight: Sight) -> np.ndarray:

@@ -32,11 +32,8 @@ def draw_occluders(image, hidden, occluders, seed):
                 dy = _f(y) + _f(0.5) - occluders[i, 1] * _f(size)
                 u = (c * dx + s * dy) / half_width
                 v = (c * dy - s * dx) / half_height
-                if occluders[i, 5] > _f(0.5):
-                    inside = u * u + v * v < _f(1.0)
-                else:
-                    inside = abs(u) < _f(1.0) and abs(v) < _f(1.0)
-                if not inside:
+                reach = u * u + v * v if occluders[i, 5] > _f(0.5) else max(abs(u), abs(v))
+                if reach >= _f(1.0):
                     continue
                 hidden[y, x] = True
                 bright = _f(0.85) - _f(0.2) * v + _f(0.15) * hash_unit(int((u + _f(2.0)) * _f(6.0)), i, seed)

@@ -15,18 +15,25 @@ GREY_OF_LIGHT = (255.0 * np.linspace(0.0, 1.0, 4097) ** (1.0 / GAMMA)).astype(np
 """Screen value of linear light 0…1: a table, because a power per pixel would cost more than all the rest."""
 
 
+_SAME_DEPTH = _f(0.01)
+"""Samples of a pixel whose depths differ by less than this share lie on one surface: 3 cm at 3 m."""
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def lit(colour, nx, ny, nz, up, ambient, lights, out):
-    """Linear light leaving a matt surface: ambient from above more than from below, then each directional light.
+def _light_on(nx, ny, nz, up, ambient, lights, out):
+    """Linear light on a matt surface: ambient from above more than from below, then each directional light.
 
     Args:
-        colour: [3] linear albedo.
-        nx, ny, nz: unit normal, camera frame.
+        nx: normal of any length, camera frame, its x;
+        ny: its y;
+        nz: its z.
         up: [3] the world's up, camera frame.
         ambient: [3] linear.
         lights: [L,6] unit direction towards the light (camera frame), then its linear colour.
         out: [3], written.
     """
+    scale = _f(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + _f(1e-20))
+    nx, ny, nz = nx * scale, ny * scale, nz * scale
     sky = _f(0.75) + _f(0.25) * (nx * up[0] + ny * up[1] + nz * up[2])
     for k in range(3):
         out[k] = ambient[k] * sky
@@ -35,51 +42,52 @@ def lit(colour, nx, ny, nz, up, ambient, lights, out):
         if facing > _f(0.0):
             for k in range(3):
                 out[k] += facing * lights[i, 3 + k]
-    for k in range(3):
-        out[k] = min(out[k] * colour[k], _f(1.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def paint_person(
-    image, samples, face_of_pixel, bary, faces, template, normals, marks, cuts, colours, up, ambient, lights, grey
-):
+    image, samples, face_of_pixel, inverse_z, bary, faces, surface, marks, cuts, colours,
+    up, ambient, lights, grey,
+):  # fmt: skip
     """Blend the person into `image` [S,S,3] float32 (screen values 0…255), drawn over what is there.
 
     The buffers are `samples` times finer than the image each way; a pixel is the mean, in linear light, of the samples
-    that fall on the person, laid over the background by their share.
+    that fall on the person, laid over the background by their share. Cloth is looked up for every sample; light, which
+    changes slowly, once for all samples of a pixel at about one depth. `surface` is [V,6]: rest position and normal
+    (camera frame) of each vertex, side by side because they are always read together.
     """
     size = image.shape[0]
     light = np.empty(3, np.float32)
     total = np.empty(3, np.float32)
-    full = _f(samples * samples)
     for y in range(size):
         for x in range(size):
             covered = 0
             total[:] = _f(0.0)
-            for sub in range(samples * samples):
-                sy = y * samples + sub // samples
-                sx = x * samples + sub % samples
-                f = face_of_pixel[sy, sx]
-                if f < 0:
-                    continue
-                covered += 1
-                a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-                wa, wb = bary[sy, sx, 0], bary[sy, sx, 1]
-                wc = _f(1.0) - wa - wb
-                nx = wa * normals[a, 0] + wb * normals[b, 0] + wc * normals[c, 0]
-                ny = wa * normals[a, 1] + wb * normals[b, 1] + wc * normals[c, 1]
-                nz = wa * normals[a, 2] + wb * normals[b, 2] + wc * normals[c, 2]
-                scale = _f(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + _f(1e-20))
-                rx = wa * template[a, 0] + wb * template[b, 0] + wc * template[c, 0]
-                ry = wa * template[a, 1] + wb * template[b, 1] + wc * template[c, 1]
-                rz = wa * template[a, 2] + wb * template[b, 2] + wc * template[c, 2]
-                colour = colours[slot_of(rx, ry, rz, marks, cuts)]
-                lit(colour, nx * scale, ny * scale, nz * scale, up, ambient, lights, light)
-                for k in range(3):
-                    total[k] += light[k]
+            lit_at = _f(0.0)
+            for sy in range(y * samples, (y + 1) * samples):
+                for sx in range(x * samples, (x + 1) * samples):
+                    f = face_of_pixel[sy, sx]
+                    if f < 0:
+                        continue
+                    covered += 1
+                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                    wa, wb = bary[sy, sx, 0], bary[sy, sx, 1]
+                    wc = _f(1.0) - wa - wb
+                    if abs(inverse_z[sy, sx] - lit_at) > _SAME_DEPTH * lit_at:
+                        lit_at = inverse_z[sy, sx]
+                        nx = wa * surface[a, 3] + wb * surface[b, 3] + wc * surface[c, 3]
+                        ny = wa * surface[a, 4] + wb * surface[b, 4] + wc * surface[c, 4]
+                        nz = wa * surface[a, 5] + wb * surface[b, 5] + wc * surface[c, 5]
+                        _light_on(nx, ny, nz, up, ambient, lights, light)
+                    rx = wa * surface[a, 0] + wb * surface[b, 0] + wc * surface[c, 0]
+                    ry = wa * surface[a, 1] + wb * surface[b, 1] + wc * surface[c, 1]
+                    rz = wa * surface[a, 2] + wb * surface[b, 2] + wc * surface[c, 2]
+                    slot = slot_of(rx, ry, rz, marks, cuts)
+                    for k in range(3):
+                        total[k] += min(light[k] * colours[slot, k], _f(1.0))
             if covered == 0:
                 continue
-            share = _f(covered) / full
+            share = _f(covered) / _f(samples * samples)
             for k in range(3):
                 mean = total[k] / _f(covered)
                 image[y, x, k] = share * grey[int(mean * _f(4096.0))] + (_f(1.0) - share) * image[y, x, k]

@@ -51,8 +51,11 @@ def paint_place(image, colours, scale, seed, indoors, rotation, position_m, foca
         scale: size of a tile, metres.
         seed: integer for the hashes.
         indoors: whether there are walls and a ceiling.
-        rotation: cam_from_person [3,3]; position_m: the camera in the person's frame.
-        focal, centre_x, centre_y: lens of the crop, pixels.
+        rotation: cam_from_person [3,3].
+        position_m: the camera in the person's frame.
+        focal: focal length, pixels of the crop.
+        centre_x: principal point in the crop.
+        centre_y: principal point in the crop.
         floor_m: height of the floor in the person's frame.
         blobs: [B,4] what darkens the floor.
     """
@@ -62,6 +65,8 @@ def paint_place(image, colours, scale, seed, indoors, rotation, position_m, foca
     half_z = max(_f(2.2) + _f(3.0) * hash_unit(1, 2, seed), abs(cz) + _f(0.4))
     ceiling = max(floor_m + _f(2.6), cy + _f(0.4))
     pattern = hash_unit(1, 3, seed)
+    if cy < floor_m:  # a camera below the floor looks through it, and sees ground below itself
+        floor_m = cy - _f(0.5)
     for y in range(size):
         for x in range(size):
             u = (_f(x) + _f(0.5) - centre_x) / focal

@@ -29,7 +29,9 @@ class RasterRenderer:
         self.body, self.config = body, config
         # Copies, because arrays that arrive through Ray are read-only and numba would compile for them anew.
         self._faces = np.array(body.faces, np.int32)
-        self._template = np.array(body.v_template, np.float32)
+        # Rest position and normal of each vertex; the normals are written anew for every picture.
+        self._surface = np.concatenate([body.v_template, np.zeros_like(body.v_template)], 1, dtype=np.float32)
+        self._normals = self._surface[:, 3:]
         self._joint_of_vertex = body.dominant_joint.astype(np.uint8)
         self._landmarks = landmarks(body)
         fine, size = config.size_px * config.samples, config.size_px
@@ -59,7 +61,7 @@ class RasterRenderer:
         if config.parts:
             sheets["parts"] = np.empty((count, size, size), np.uint8)
         if config.visibility:
-            sheets["vertex_visible"] = np.empty((count, len(self._template)), np.bool_)
+            sheets["vertex_visible"] = np.empty((count, len(self._surface)), np.bool_)
         return sheets
 
     def _draw(self, view: View, sight: Sight, out: dict[str, np.ndarray]) -> None:
@@ -67,12 +69,12 @@ class RasterRenderer:
         config, fine = self.config, np.float32(self.config.samples)
         screen = to_screen(sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine)
         fill_zbuffer(screen, self._faces, self._face_of_pixel, self._inverse_z, self._bary)
-        normals = vertex_normals(sight.vertices_cam_m, self._faces)
-        look = look_of(view, sight, self._landmarks)
+        vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
+        look = look_of(view.scene, sight, self._landmarks)
         image, hidden = self._canvas, self._hidden
-        paint_background(image, look, sight)
+        paint_background(image, view.scene.background, look, sight)
         paint_person(
-            image, config.samples, self._face_of_pixel, self._bary, self._faces, self._template, normals,
+            image, config.samples, self._face_of_pixel, self._inverse_z, self._bary, self._faces, self._surface,
             self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
         )  # fmt: skip
         hidden[:] = False
@@ -87,6 +89,6 @@ class RasterRenderer:
             )  # fmt: skip
         if config.visibility:
             seen_vertices(
-                screen, config.samples, self._inverse_z, normals, sight.vertices_cam_m, sight.focal * fine,
+                screen, config.samples, self._inverse_z, self._normals, sight.vertices_cam_m, sight.focal * fine,
                 hidden, out["vertex_visible"],
             )  # fmt: skip

@@ -128,9 +128,9 @@ def fill_zbuffer(screen, faces, face_of_pixel, inverse_z, bary):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def vertex_normals(points_m, faces):
-    """Outward unit normals, each the area-weighted mean of its faces', [V,3]."""
-    out = np.zeros_like(points_m)
+def vertex_normals(points_m, faces, out):
+    """Write outward unit normals, each the area-weighted mean of its faces', into `out` [V,3]."""
+    out[:] = _ZERO
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         ux = points_m[b, 0] - points_m[a, 0]
@@ -153,7 +153,6 @@ def vertex_normals(points_m, faces):
         out[i, 0] = x * scale
         out[i, 1] = y * scale
         out[i, 2] = z * scale
-    return out
 
 
 @njit(cache=True, nogil=True)
