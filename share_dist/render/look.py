@@ -24,7 +24,10 @@ _PATTERNS = {
 }
 _BALD_BELOW = 0.1
 _NO_HAIR = 9.0
-_EYE_WHITE, _IRIS = (0.93, 0.93, 0.90), (0.16, 0.11, 0.08)
+_EXPOSURE = 1.5
+"""A photographer opens the lens until people look neither dark nor burnt; judged by eye on everyday views."""
+
+_EYE_WHITE, _IRIS = (0.85, 0.85, 0.82), (0.16, 0.11, 0.08)
 _LIPS_OF_SKIN = (0.84, 0.60, 0.58)
 
 
@@ -63,12 +66,12 @@ def look_of(scene: Scene, sight: Sight, marks: Float32[np.ndarray, "18"]) -> Loo
         # Spelled out, as everywhere on the way to a pixel: a matrix product's bits depend on the library.
         x, y, z = lamp.direction
         lights[i, :3] = sight.rotation[:, 0] * x + sight.rotation[:, 1] * y + sight.rotation[:, 2] * z
-        lights[i, 3:] = (lamp.strength * np.array(lamp.colour)) ** GAMMA
+        lights[i, 3:] = _EXPOSURE * (lamp.strength * np.array(lamp.colour)) ** GAMMA
     return Look(
         cuts=_cuts(scene.clothes, marks),
         colours=(_slot_colours(scene.clothes) ** GAMMA).astype(np.float32),
         up=sight.rotation[:, 1].copy(),
-        ambient=((scene.ambient * np.array(scene.ambient_colour)) ** GAMMA).astype(np.float32),
+        ambient=(_EXPOSURE * (scene.ambient * np.array(scene.ambient_colour)) ** GAMMA).astype(np.float32),
         lights=lights,
         background_colours=255 * np.array(scene.background.colours, np.float32),
         occluders=np.array([_occluder_row(o) for o in scene.occluders], np.float32).reshape(-1, 9),
@@ -94,8 +97,10 @@ def _cuts(clothes: Clothes, marks: np.ndarray) -> np.ndarray:
 
 
 def _slot_colours(clothes: Clothes) -> np.ndarray:
-    """Screen colours of the wardrobe's slots, [11,3]. A shirt with a patch has its left sleeve in the patch's colour,
-    so that some people can be told left from right by their clothes."""
+    """Screen colours of the wardrobe's slots, [11,3].
+
+    A shirt with a patch has its left sleeve in the patch's colour: some people can be told left from right by clothes.
+    """
     left = clothes.shirt.mark if clothes.shirt.pattern == "patch" else clothes.shirt.colour
     lips = np.array(clothes.skin) * _LIPS_OF_SKIN
     shirt, trousers = clothes.shirt, clothes.trousers

@@ -59,7 +59,7 @@ def _inside(x, y, half_width, half_height):
 def _face_slot(x, y, z, marks, cuts):
     """Slot of a point of the head or neck."""
     height = (y - marks[CHIN_Y]) / (marks[CROWN_Y] - marks[CHIN_Y])
-    if height > cuts[HAIR_TOP] and z < marks[HEAD_Z] + _f(0.055) + (height - cuts[HAIR_TOP]) * _f(0.9):
+    if height > cuts[HAIR_TOP] and z < marks[HEAD_Z] + _f(0.06) + (height - cuts[HAIR_TOP]) * _f(0.6):
         return HAIR
     if height > cuts[HAIR_BACK] and z < marks[EAR_Z] - _f(0.012):
         return HAIR
