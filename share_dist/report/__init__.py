@@ -6,12 +6,14 @@ model, renders no views and reads no store.
     write_report(story)       -> bytes    the page: HTML without network or libraries
     readme_picture(story)     -> bytes    the same in one picture, PNG
     table_text(summary)       -> str      the figures, for the end of a run in a terminal
-    weak_perspective(...)     -> pixels   where an estimate's own camera puts its mesh in the crop
+    full_perspective(...)     -> pixels   where an estimate puts its mesh in the crop, as the losses read it
+    weak_perspective(...)     -> pixels   the same by SPIN's reading, without a frame around the crop
     overlay(image, ...)       -> picture  a mesh drawn over the picture it was predicted from
 """
 
 from share_dist.report.colours import AFTER_RGB as AFTER_RGB
 from share_dist.report.colours import BEFORE_RGB as BEFORE_RGB
+from share_dist.report.overlay import full_perspective as full_perspective
 from share_dist.report.overlay import overlay as overlay
 from share_dist.report.overlay import weak_perspective as weak_perspective
 from share_dist.report.page import write_report as write_report

@@ -20,7 +20,7 @@ const AXES = {
     name: (v) => ({ '-180': 'behind', '-90': 'their right', 0: 'front', 90: 'their left', 180: 'behind' })[v],
   },
   distance: { title: 'by distance', ticks: [0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8], name: (v) => `${v} m`, log: true },
-  tail: { title: 'every judge view, from best to worst', ticks: [0, 25, 50, 75, 90, 100], name: (v) => `${v} %` },
+  tail: { title: 'every judge view, from best to worst', ticks: [0, 25, 50, 75, 100], name: (v) => `${v} %` },
 };
 
 function buildCharts(host) {
@@ -134,8 +134,11 @@ function nameLines(svg, curve, across, up, width) {
   const best = both.reduce((a, b) => (gap(b) > gap(a) ? b : a));
   const higher = curve.before[best] >= curve.after[best] ? 'before' : 'after';
   for (const model of MODELS) {
-    const y = up(curve[model][best]) + (model === higher ? -9 : 18);
-    shape(svg, 'text', { class: `name ${model}`, x: across(curve.x[best]), y, 'text-anchor': 'middle' }, model);
+    const ends = (curve[`${model}Band`] || [])[best] || [curve[model][best], curve[model][best]];
+    const y = model === higher ? up(ends[1]) - 6 : up(Math.max(0, ends[0])) + 15;
+    // The tail climbs steeply to the right: there a name stands on the free side of its line.
+    const anchor = curve.name !== 'tail' ? 'middle' : model === higher ? 'end' : 'start';
+    shape(svg, 'text', { class: `name ${model}`, x: across(curve.x[best]), y, 'text-anchor': anchor }, model);
   }
 }
 

@@ -10,8 +10,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 # Points along matplotlib's "inferno" (CC0), without its darkest tenth, where hues cannot be told apart on a screen.
-_ERROR_ANCHORS = ("#1b0c41", "#420a68", "#6a176e", "#932667", "#bc3754", "#dd513a", "#f37819", "#fca50a", "#f6d746",
-                  "#fcffa4")
+_ERROR_ANCHORS = (
+    "#1b0c41",
+    "#420a68",
+    "#6a176e",
+    "#932667",
+    "#bc3754",
+    "#dd513a",
+    "#f37819",
+    "#fca50a",
+    "#f6d746",
+    "#fcffa4",
+)
 # Blue is better, orange is worse: a pair that red-green blindness keeps apart. The middle is a light grey, no change.
 _CHANGE_ANCHORS = ("#08306b", "#1f65ac", "#5f9fd0", "#aecde3", "#f0efec", "#f3c49b", "#e58a4a", "#b8511a", "#6f2a08")
 
@@ -47,7 +57,7 @@ def lightness(colours: UInt8[np.ndarray, "count 3"]) -> Float[np.ndarray, "count
 
 
 def _interpolate(anchors: tuple[str, ...]) -> UInt8[np.ndarray, "256 3"]:
-    """256 steps between anchors, moved along the way so that lightness changes evenly on each half it rises or falls."""
+    """256 steps through the anchors, placed so that lightness changes by the same amount at each."""
     points = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in anchors], np.float64)
     way = np.linspace(0, len(anchors) - 1, 2048)
     fine = np.stack([np.interp(way, np.arange(len(anchors)), points[:, k]) for k in range(3)], axis=1)

@@ -27,8 +27,12 @@ _MIDDLE: tuple[Limb, ...] = (
     (0.0, 0.12, 0.0, 0.0, 0.24, -0.01, 0.095),  # chest
     (0.0, 0.30, 0.0, 0.0, 0.36, 0.01, 0.035),  # neck
     (0.0, 0.44, 0.01, 0.0, 0.47, 0.01, 0.075),  # head
-    (0.0, 0.44, 0.08, 0.0, 0.45, 0.11, 0.020),  # nose: the only sign of front
+    (0.0, 0.44, 0.08, 0.0, 0.45, 0.11, 0.020),  # nose, drawn dark: the sign of front
 )
+
+
+_DARK = (20, 16, 30)
+_EDGE = 0.015
 
 
 def limbs() -> list[Limb]:
@@ -54,9 +58,14 @@ def draw_person(
     for limb in limbs():
         start, end = axes @ np.array(limb[:3]), axes @ np.array(limb[3:6])
         parts.append((max(start[2], end[2]), start, end, limb[6]))
-    for edge, fill in ((max(2.0, size_px * 0.016), (20, 16, 30)), (0.0, (255, 255, 255))):
-        for _, start, end, radius in sorted(parts, key=lambda part: part[0]):
-            _capsule(drawn, centre_px, size_px, start, end, radius * size_px + edge, fill)
+    parts.sort(key=lambda part: part[0])
+    for _, start, end, radius in parts:
+        _capsule(drawn, centre_px, size_px, start, end, radius * size_px * (1 + _EDGE / radius), _DARK)
+    # Limbs by depth with a lighter edge each, so that one sees what is in front.
+    for _, start, end, radius in parts:
+        fill = _DARK if radius == _MIDDLE[-1][6] else (255, 255, 255)
+        _capsule(drawn, centre_px, size_px, start, end, radius * size_px * (1 + _EDGE / 3 / radius), (120, 114, 134))
+        _capsule(drawn, centre_px, size_px, start, end, radius * size_px, fill)
 
 
 def _capsule(

@@ -24,30 +24,31 @@ def gallery_html(items: Sequence[GalleryItem]) -> str:
 def _card(item: GalleryItem) -> str:
     """Picture, mesh before, mesh after, and the numbers under them."""
     where = camera_text(item.azimuth_deg, item.elevation_deg, item.distance_m)
+    share = written_change(item.before_mm, item.after_mm)
+    change = f"<strong class='{verdict(item.before_mm, item.after_mm)}'>{share}</strong>"
     pictures = "".join(
         f"<figure class='{name}'><img src='{picture_uri(picture)}' alt='{escape(text)}, view {item.view_number}' "
         f"width='256' height='256'><figcaption>{caption}</figcaption></figure>"
         for name, picture, text, caption in (
             ("seen", item.picture, "the picture", f"view {item.view_number:,}"),
             ("before", item.mesh_before, "mesh before", mm(item.before_mm)),
-            ("after", item.mesh_after, "mesh after", mm(item.after_mm)),
+            ("after", item.mesh_after, "mesh after", mm(item.after_mm) + change),
         )
     )
-    change = written_change(item.before_mm, item.after_mm)
     note = f" · {escape(item.note)}" if item.note else ""
     return (
         f"<article class='card'><div class='three'>{pictures}</div><p>"
         f"<button type='button' class='where' data-azimuth='{item.azimuth_deg:.1f}' "
         f"data-elevation='{item.elevation_deg:.1f}' title='turn the spheres to this camera'>{escape(where)}</button>"
-        f"<span class='quiet'>{note}</span>"
-        f"<strong class='{verdict(item.before_mm, item.after_mm)}'>{change}</strong></p></article>"
+        f"<span class='quiet'>{note}</span></p></article>"
     )
 
 
 def camera_text(azimuth_deg: float, elevation_deg: float, distance_m: float) -> str:
-    """Where a camera stands, in words and numbers: "from above behind, 62° up, 143° left, 1.9 m"."""
+    """Where a camera stands, words then numbers: "above, behind: azimuth +143°, elevation +62°, 1.9 m"."""
     turned = (azimuth_deg + 180) % 360 - 180
-    side = "front" if abs(turned) < 45 else "behind" if abs(turned) > 135 else "the left" if turned > 0 else "the right"
+    sides = ("in front", "behind", "their left", "their right")
+    side = sides[0 if abs(turned) < 45 else 1 if abs(turned) > 135 else 2 if turned > 0 else 3]
     height = "straight above" if elevation_deg > 75 else "above" if elevation_deg > 25 else ""
     height = height or ("straight below" if elevation_deg < -75 else "below" if elevation_deg < -15 else "level")
     words = f"{height}, {side}" if height != "level" else side

@@ -11,9 +11,12 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 from PIL import Image
 
+from share_dist.camera import full_from_weak
+from share_dist.render.records import Records
 from share_dist.report.colours import BEFORE_RGB
 
 _SUPERSAMPLING = 2
+_NEAR_M = 0.1
 _LIGHT = np.array([-0.35, -0.55, -0.76])
 """Towards the light in the camera frame (x right, y down, z forward): over the viewer's left shoulder."""
 
@@ -41,6 +44,38 @@ def weak_perspective(
     return np.stack([x, y], axis=1), half * s * vertices_m[:, 2]
 
 
+def full_perspective(
+    vertices_m: Float[np.ndarray, "vertex 3"],
+    camera: Float[np.ndarray, "3"],
+    records: Records,
+    index: int,
+) -> tuple[Float[np.ndarray, "vertex 2"], Float[np.ndarray, "vertex"]]:
+    """Where an estimate puts its mesh in the crop by CLIFF's reading, which is what the losses train.
+
+    The crop's weak camera becomes a position in the full frame's camera, and the mesh is seen from there in true
+    perspective. At arm's length this differs by many pixels from `weak_perspective`.
+
+    Args:
+        vertices_m: predicted vertices, metres, axes of the camera frame.
+        camera: the estimate's s, tx, ty.
+        records: truth of the views; focal_px, principal_px, bbox_px and crop_from_frame are read.
+        index: which record the picture is.
+
+    Returns:
+        As `weak_perspective`; NaN for vertices within 0.1 m of the lens plane, which have no place in a picture.
+    """
+    focal_px, box_px = float(records.focal_px[index]), records.bbox_px[index].astype(np.float64)
+    # The same floor as in the losses: a scale at or below zero means one pixel small.
+    weak = np.array([max(float(camera[0]), 1 / box_px[2]), float(camera[1]), float(camera[2])])
+    principal_px = records.principal_px[index].astype(np.float64)
+    moved = full_from_weak(weak, box_px, np.array(focal_px), principal_px)
+    points = vertices_m.astype(np.float64) + moved
+    depth = np.where(points[:, 2] > _NEAR_M, points[:, 2], np.nan)
+    frame_px = focal_px * points[:, :2] / depth[:, None] + principal_px
+    to_crop = records.crop_from_frame[index].astype(np.float64)
+    return frame_px @ to_crop[:, :2].T + to_crop[:, 2], depth * focal_px / moved[2] * to_crop[0, 0]
+
+
 def overlay(
     image: UInt8[np.ndarray, "height width 3"],
     vertices_px: Float[np.ndarray, "vertex 2"],
@@ -63,15 +98,15 @@ def overlay(
         opacity: 1 hides what is under the mesh.
 
     Returns:
-        A larger picture with the mesh over it. Vertices that are not finite leave the picture as it was.
+        A larger picture with the mesh over it. Triangles with a corner that is not finite are left out.
     """
     size = max(size_px, image.shape[0])
     fine = size * _SUPERSAMPLING
     base = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC), np.float32)
     mesh = np.column_stack([vertices_px, depth]).astype(np.float32) * np.float32(fine / image.shape[0])
-    if not np.isfinite(mesh).all():
-        return base.astype(np.uint8)
-    shade = _rasterize(mesh, faces.astype(np.int32), _vertex_shade(mesh, faces), fine)
+    finite = np.isfinite(mesh.sum(axis=1))
+    faces = faces[finite[faces].all(axis=1)].astype(np.int32)
+    shade = _rasterize(mesh, faces, _vertex_shade(mesh, faces), fine)
     covered = ~np.isnan(shade)
     # A dark rim one fine pixel wide keeps the mesh readable over clothes of its own colour.
     inner = covered & np.roll(covered, 1, 0) & np.roll(covered, -1, 0) & np.roll(covered, 1, 1)

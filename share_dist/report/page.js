@@ -33,7 +33,7 @@ function changeEnds() {
   let most = 10;
   if (before && after) {
     before.forEach((value, k) => {
-      if (value !== null && after[k] !== null && (!reachable || reachable[k])) {
+      if (value !== null && after[k] !== null && (!reachable || reachable[k] >= 0.5)) {
         most = Math.max(most, Math.abs(after[k] - value));
       }
     });
@@ -77,10 +77,16 @@ function texture(grid, scale) {
 
 // Stripes are drawn in screen space, so that they look alike everywhere and never like a value.
 const grey = (level) => (255 << 24 | (level + 8) << 16 | level << 8 | level) >>> 0;
+const isDark = () => {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+};
+let greys = [];
+const chooseGreys = () => { greys = (isDark() ? [44, 74, 56] : [228, 206, 186]).map(grey); };
+chooseGreys();
 function pixelOf(step, scale, x, y, stripe) {
   if (step < 256) return scale.pixels[step];
-  if (step === NOWHERE) return grey(228);
-  return Math.floor((x + y) / stripe) % 2 ? grey(206) : grey(186);
+  return step === NOWHERE ? greys[0] : greys[1 + Math.floor((x + y) / stripe) % 2];
 }
 
 // Size a canvas to its box and return its context in CSS pixels.

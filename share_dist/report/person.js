@@ -5,20 +5,24 @@ function drawPerson(context, x, y, tall, axes) {
   const parts = data.limbs.map((limb) => {
     const start = limb.slice(0, 3), end = limb.slice(3, 6);
     const ends = [start, end].map((point) => [x + tall * dot(point, axes.right), y - tall * dot(point, axes.up)]);
-    return { ends, radius: limb[6] * tall, depth: Math.max(dot(start, axes.toward), dot(end, axes.toward)) };
+    return { ends, nose: limb === data.limbs[data.limbs.length - 1], radius: limb[6] * tall, depth: Math.max(dot(start, axes.toward), dot(end, axes.toward)) };
   }).sort((a, b) => a.depth - b.depth);
   context.lineCap = 'round';
-  for (const [edge, colour] of [[1.6, 'rgba(20,16,30,.95)'], [0, '#fff']]) {
+  const limb = ({ ends, radius }, edge, colour) => {
     context.strokeStyle = colour;
-    for (const { ends, radius } of parts) {
-      context.lineWidth = 2 * radius + 2 * edge;
-      context.beginPath();
-      context.moveTo(...ends[0]);
-      // A limb seen end on has no length; a hair's breadth makes the round cap appear.
-      context.lineTo(ends[1][0] + 0.01, ends[1][1]);
-      context.stroke();
-    }
-  }
+    context.lineWidth = 2 * radius + 2 * edge;
+    context.beginPath();
+    context.moveTo(...ends[0]);
+    // A limb seen end on has no length; a hair's breadth makes the round cap appear.
+    context.lineTo(ends[1][0] + 0.01, ends[1][1]);
+    context.stroke();
+  };
+  // A dark edge around the whole, then limbs by depth with a lighter edge each, so that one sees what is in front.
+  parts.forEach((part) => limb(part, 1.8, 'rgb(20,16,30)'));
+  parts.forEach((part) => {
+    limb(part, 0.6, 'rgb(120,114,134)');
+    limb(part, 0, part.nose ? 'rgb(20,16,30)' : '#fff');
+  });
 }
 
 // Text that is readable on any colour.

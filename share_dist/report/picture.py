@@ -12,13 +12,13 @@ from share_dist.geometry import angles_from_direction
 from share_dist.report.colours import AFTER_RGB, BEFORE_RGB, error_table, paint
 from share_dist.report.figure import draw_person, view_axes
 from share_dist.report.gallery import camera_text
-from share_dist.report.sphere import COLUMNS, ROWS, error_range, hardest_direction, onto_grid
+from share_dist.report.sphere import COLUMNS, ROWS, error_range, hardest_direction, onto_grid, reachable_share
 from share_dist.report.story import GalleryItem, SphereSample, Story
 from share_dist.report.words import figure_of, headline, mm, written_change
 
 _INK, _QUIET, _PAPER = (27, 25, 33), (110, 106, 120), (255, 255, 255)
 _WIDTH, _MARGIN = 1600, 44
-_SPHERE = 480
+_SPHERE = 400
 _TILE = 168
 _MOST_VIEWS = 4
 
@@ -30,7 +30,7 @@ def readme_picture(story: Story) -> bytes:
     """
     has_spheres = story.before is not None and story.after is not None
     views = list(story.gallery)[:_MOST_VIEWS]
-    height = 170 + (_SPHERE + 130 if has_spheres or views else 0)
+    height = 160 + (4 * (132 + 22) + 20 if has_spheres or views else 0)
     picture = Image.new("RGB", (_WIDTH, height), _PAPER)
     drawn = ImageDraw.Draw(picture)
     _words(drawn, story)
@@ -40,7 +40,7 @@ def readme_picture(story: Story) -> bytes:
     if views:
         _gallery(picture, views, left)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -58,17 +58,19 @@ def _plain(text: str) -> str:
 
 def _words(drawn: ImageDraw.ImageDraw, story: Story) -> None:
     """The headline, and the worst tenth and everyday under it."""
-    drawn.text((_MARGIN, 36), _plain(headline(story.summary, story.repaired)), _INK, _font(38))
+    words = _plain(headline(story.summary, story.repaired))
+    fits = next((size for size in range(42, 16, -2) if drawn.textlength(words, _font(size)) < _WIDTH - 2 * _MARGIN), 16)
+    drawn.text((_MARGIN, 36), words, _INK, _font(fits))
     x = _MARGIN
     for distribution, key, label in (
-        ("all_cameras", "worst_tenth_fixed_mpjpe_mm", "worst tenth of camera space"),
+        ("all_cameras", "worst_tenth_fixed_mpjpe_mm", "worst tenth"),
         ("all_cameras", "worst_tenth_own_mpjpe_mm", "each model's own worst tenth"),
         ("everyday", "mpjpe_mm", "everyday views"),
     ):
         before, after = (figure_of(story.summary, when, distribution, key) for when in ("before", "after"))
         if before is None or after is None:
             continue
-        text = f"{label} {before:.0f} to {mm(after)} ({written_change(before, after)})"
+        text = f"{label}: {before:.0f} to {mm(after)} ({written_change(before, after)})"
         drawn.text((x, 98), _plain(text), _QUIET, _font(24))
         x += drawn.textlength(_plain(text), _font(24)) + 44
 
@@ -77,7 +79,7 @@ def _spheres(picture: Image.Image, story: Story) -> int:
     """Both spheres and their scale; returns where the next column may start."""
     low, high = error_range(story)
     axes = view_axes(*hardest_direction(story))
-    side = 372
+    side = _SPHERE
     for k, (sample, name, colour) in enumerate(
         ((story.before, "before", BEFORE_RGB), (story.after, "after", AFTER_RGB))
     ):
@@ -85,10 +87,10 @@ def _spheres(picture: Image.Image, story: Story) -> int:
             continue
         x = _MARGIN + k * (side + 28)
         globe = _globe(story, sample, axes, side, (low, high))
-        picture.paste(globe, (x, 206))
+        picture.paste(globe, (x, 196))
         drawn = ImageDraw.Draw(picture)
-        drawn.text((x + side / 2, 186), name, colour, _font(28), anchor="mm")
-    _scale(picture, (_MARGIN + 80, 206 + side + 34), 2 * side + 28 - 160, (low, high))
+        drawn.text((x + side / 2, 172), name, colour, _font(28), anchor="mm")
+    _scale(picture, (_MARGIN + 80, 196 + side + 34), 2 * side + 28 - 160, (low, high))
     return _MARGIN + 2 * side + 28 + 56
 
 
@@ -113,7 +115,7 @@ def _globe(
     field = _finer(onto_grid(story.directions, sample.mean_mm))
     pixels = paint(field[row, column], *ends_mm, error_table())
     if story.reachable is not None:
-        hidden = _finer(onto_grid(story.directions, story.reachable.astype(np.float64)))[row, column] < 0.5
+        hidden = _finer(reachable_share(story))[row, column] < 0.5
         stripes = (np.add.outer(np.arange(fine), np.arange(fine)) // 8) % 2 == 0
         pixels[hidden] = np.where(stripes[hidden][:, None], (214, 212, 220), (190, 187, 198))
     pixels[~inside] = _PAPER
@@ -154,10 +156,10 @@ def _scale(picture: Image.Image, at: tuple[int, int], width: int, ends_mm: tuple
 def _gallery(picture: Image.Image, items: list[GalleryItem], left: int) -> None:
     """Views as rows of picture, mesh before, mesh after; two rows a column when there is room."""
     columns = 1 if left > _MARGIN else 2
-    tile = _TILE if len(items) <= 3 or columns == 2 else 126
+    tile = _TILE if len(items) <= 3 or columns == 2 else 132
     for k, item in enumerate(items):
         x = left + (k % columns) * (3 * tile + 60)
-        y = 176 + (k // columns) * (tile + 22)
+        y = 160 + (k // columns) * (tile + 22)
         _view(picture, item, (x, y), tile, words_beside=columns == 1)
 
 
@@ -177,7 +179,7 @@ def _view(picture: Image.Image, item: GalleryItem, at: tuple[int, int], tile: in
     drawn.text((x, y), mm_plain(item.before_mm), BEFORE_RGB, _font(30))
     drawn.text((x, y + 34), mm_plain(item.after_mm), AFTER_RGB, _font(30))
     where, numbers = camera_text(item.azimuth_deg, item.elevation_deg, item.distance_m).split(": ")
-    drawn.text((x, y + 76), f"from {where}", _INK, _font(19))
+    drawn.text((x, y + 76), where, _INK, _font(19))
     drawn.text((x, y + 99), _plain(numbers).replace("azimuth ", "").replace("elevation ", ""), _QUIET, _font(17))
 
 

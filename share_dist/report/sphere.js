@@ -48,6 +48,7 @@ class Globe {
     if (one('#show-regions').checked) this.regions();
     drawPerson(context, this.centre, this.centre, this.radius * 0.6, this.axes);
     context.restore();
+    this.rim();
     this.labels();
     if (pointer.at) this.cross(pointer.at);
   }
@@ -109,6 +110,15 @@ class Globe {
     for (let azimuth = -180; azimuth < 180; azimuth += 30) {
       this.curve(round.filter((e) => Math.abs(e) <= 84).map((elevation) => directionOf(azimuth, elevation)));
     }
+  }
+
+  // Dark colours must not melt into a dark page.
+  rim() {
+    this.context.strokeStyle = css('--grid');
+    this.context.lineWidth = 1;
+    this.context.beginPath();
+    this.context.arc(this.centre, this.centre, this.radius, 0, 7);
+    this.context.stroke();
   }
 
   labels() {

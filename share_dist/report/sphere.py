@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from share_dist.geometry import angles_from_direction, direction_from_angles
 from share_dist.report.story import Story, SurveyRows
@@ -29,22 +29,31 @@ def grid_directions() -> Float[np.ndarray, "row column 3"]:
 
 
 def onto_grid(
-    directions: Float[np.ndarray, "point 3"], values: Float[np.ndarray, "point"]
+    directions: Float[np.ndarray, "point 3"], values: Float[np.ndarray, "point"], blur: float = 0.45
 ) -> Float[np.ndarray, "row column"]:
     """Interpolate scattered values by a narrow kernel on the sphere; NaN where the nearest point is NaN.
 
-    The kernel's width follows the points' own spacing, so that 4,096 points blur less than 2°.
+    The kernel's width is `blur` times the points' own spacing, so that 4,096 points blur less than 2°.
     """
-    tree = cKDTree(directions)
-    near, index = tree.query(grid_directions(), k=min(_NEIGHBOURS, len(directions)))
+    tree = KDTree(directions)
+    count = _NEIGHBOURS if blur < 1 else 4 * _NEIGHBOURS
+    near, index = tree.query(grid_directions(), k=min(count, len(directions)))
     near, index = np.atleast_3d(near), np.atleast_3d(index)
-    width = 0.45 * np.sqrt(4 * np.pi / len(directions))
+    width = blur * np.sqrt(4 * np.pi / len(directions))
     known = np.isfinite(values)
     # Distances are taken from the nearest, so weights never vanish where points are sparse.
     weight = np.exp(-0.5 * (near**2 - near[..., :1] ** 2) / width**2) * known[index]
     total = weight.sum(-1)
     mean = (weight * np.where(known, values, 0.0)[index]).sum(-1) / np.where(total > 0, total, 1.0)
     return np.where(known[index[..., 0]], mean, np.nan)
+
+
+def reachable_share(story: Story) -> Float[np.ndarray, "row column"]:
+    """How much of each grid point's neighbourhood a camera can reach; its half-way line is the edge on the page."""
+    if story.directions is None or story.reachable is None:
+        return np.ones((ROWS, COLUMNS))
+    # A yes or no at scattered points has a ragged edge; a wider kernel draws the line between them.
+    return onto_grid(story.directions, story.reachable.astype(np.float64), blur=1.6)
 
 
 def hardest_direction(story: Story) -> tuple[float, float]:

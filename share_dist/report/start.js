@@ -64,7 +64,7 @@ function redrawLegends() {
     drawLegend(one('#legend'), scales.error, 'expected MPJPE, mm', MODELS.map((model) => mark(model, css(`--${model}`))));
   }
   if (one('#change-legend') && data.grid.change) {
-    drawLegend(one('#change-legend'), scales.change, 'change of expected MPJPE, mm: blue is better, orange worse',
+    drawLegend(one('#change-legend'), scales.change, 'change in mm: blue is better, orange worse',
       [mark('change', css('--ink'))]);
   }
 }
@@ -83,6 +83,14 @@ function redrawAll() {
   mapCharts.forEach((chart) => chart.draw());
   redrawLegends();
   if (one('#charts')) buildCharts(one('#charts'));
+}
+
+// After a change of theme nothing painted before is right.
+function repaintAll() {
+  chooseGreys();
+  globes.forEach((globe) => { globe.drawn = ''; });
+  mapCharts.forEach((chart) => { chart.painted = false; });
+  redrawAll();
 }
 
 startGlobes();
@@ -107,10 +115,8 @@ for (const button of all('.where')) {
   });
 }
 one('#theme').addEventListener('click', () => {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-  root.dataset.theme = dark ? 'light' : 'dark';
-  redrawAll();
+  document.documentElement.dataset.theme = isDark() ? 'light' : 'dark';
+  repaintAll();
 });
 let resized = 0, widthBefore = window.innerWidth;
 window.addEventListener('resize', () => {
@@ -120,5 +126,5 @@ window.addEventListener('resize', () => {
   clearTimeout(resized);
   resized = setTimeout(redrawAll, 120);
 });
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawAll);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaintAll);
 document.documentElement.dataset.ready = 'yes';

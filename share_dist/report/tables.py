@@ -14,7 +14,6 @@ from share_dist.report.words import (
     MISSING,
     NARROW,
     Figure,
-    change_share,
     figure_of,
     is_number,
     written,
@@ -86,11 +85,14 @@ def _figure_row(figure: Figure, before: float | None, after: float | None) -> st
 
 
 def verdict(before: float | None, after: float | None, figure: Figure = _MPJPE) -> str:
-    """better, worse or same, as a CSS class; same below half a per cent."""
-    share = change_share(before, after)
-    if share is None or abs(share) < 0.005:
+    """better, worse or same, as a CSS class."""
+    if before is None or after is None:
         return "same"
-    return "better" if (share > 0) == figure.more_is_better else "worse"
+    # As small as what the text beside it rounds to nothing.
+    little = 0.0005 if figure.unit == "%" else 0.0005 * abs(before)
+    if abs(after - before) < little:
+        return "same"
+    return "better" if (after > before) == figure.more_is_better else "worse"
 
 
 def tiles_html(summary: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ class Figure:
 FIGURES = (
     Figure("mpjpe_mm", "MPJPE", "mm", 1),
     Figure("worst_tenth_fixed_mpjpe_mm", "worst tenth, the base model's", "mm", 1),
-    Figure("worst_tenth_own_mpjpe_mm", "worst tenth, each model's own", "mm", 1),
+    Figure("worst_tenth_own_mpjpe_mm", "worst tenth, each model's", "mm", 1),
     Figure("pa_mpjpe_mm", "PA-MPJPE", "mm", 1),
     Figure("pve_mm", "PVE", "mm", 1),
     Figure("mpjpe_root_aligned_mm", "MPJPE, root rotation aligned", "mm", 1),
@@ -48,7 +48,7 @@ FIGURES = (
 
 def figure_of(summary: Mapping[str, Any], when: str, distribution: str, key: str) -> float | None:
     """One number of summary.json, such as ("before", "all_cameras", "mpjpe_mm"); None when missing or not finite."""
-    value = ((summary.get(when) or {}).get(distribution) or {}).get(key)
+    value: Any = ((summary.get(when) or {}).get(distribution) or {}).get(key)
     return float(value) if is_number(value) else None
 
 
@@ -135,7 +135,7 @@ def second_line(summary: Mapping[str, Any]) -> str:
 
 
 def _pair(summary: Mapping[str, Any], distribution: str, key: str) -> str:
-    """"253 → 149 mm (−41 %)", or nothing."""
+    """One comparison, as 253 → 149 mm (−41 %), or nothing."""
     before, after = (figure_of(summary, when, distribution, key) for when in ("before", "after"))
     if before is None or after is None:
         return ""
