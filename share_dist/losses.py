@@ -16,10 +16,10 @@ from torch import Tensor
 
 from share_dist.camera import full_from_weak
 from share_dist.errors import BadSetting
+from share_dist.models import Estimate, tensor_from_array
 
 if TYPE_CHECKING:
     from share_dist.body import BodyLayer
-    from share_dist.models import Estimate
     from share_dist.render import Records
 
 NEAR_M = 0.1
@@ -90,7 +90,7 @@ class Truth(NamedTuple):
 def truth_from_records(records: Records, device: torch.device | str | None = None) -> Truth:
     """Copy the truth of a batch of records to `device`."""
     names = [name for name in Truth._fields if name != "crop_side_px"]
-    arrays = {name: torch.as_tensor(getattr(records, name), dtype=torch.float32, device=device) for name in names}
+    arrays = {name: tensor_from_array(getattr(records, name), device).float() for name in names}
     return Truth(**arrays, crop_side_px=records.image.shape[1])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from share_dist.learning.augment import jitter_colours, mirror_images, mirror_truth, mirrored
 from share_dist.learning.config import LearningConfig, batch_numbers, learning_rate_at, total_steps
 from share_dist.losses import LossConfig, total_loss, truth_from_records
-from share_dist.models import Regressor, autocast, freeze_batch_norm, normalise_images, sample_keys
+from share_dist.models import Regressor, autocast, freeze_batch_norm, normalise_images, sample_keys, tensor_from_array
 
 if TYPE_CHECKING:
     from share_dist.body import BodyLayer
@@ -48,7 +48,7 @@ class Learner:
     def loss(self, batch: Records, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return a batch's loss and its terms, a pure function of the weights, the records, the seed and the step."""
         config = self.config
-        keys = sample_keys(self.seed, step, torch.as_tensor(batch.numbers, device=self.device))
+        keys = sample_keys(self.seed, step, tensor_from_array(batch.numbers, self.device))
         image = normalise_images(batch.image, self.device)
         truth = truth_from_records(batch, self.device)
         if config.mirror_share:

@@ -83,12 +83,17 @@ def freeze_batch_norm(model: Regressor, frozen: bool = True) -> None:
     model.train(model.training)
 
 
+def tensor_from_array(array: np.ndarray, device: torch.device | str | None = None) -> Tensor:
+    """Return an array as a tensor, sharing memory where that is safe: arrays out of Ray's store are read-only."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device)
+
+
 def normalise_images(
     image: UInt8[Tensor, "batch side side 3"] | UInt8[np.ndarray, "batch side side 3"],
     device: torch.device | str | None = None,
 ) -> Float[Tensor, "batch 3 side side"]:
     """Turn RGB bytes into what every backbone here expects: ImageNet's mean and deviation, channels last in memory."""
-    pixels = torch.as_tensor(image, device=device)
+    pixels = tensor_from_array(image, device) if isinstance(image, np.ndarray) else image.to(device)
     mean = torch.tensor(_IMAGE_MEAN, device=pixels.device) * 255
     gain = 1 / (torch.tensor(_IMAGE_DEVIATION, device=pixels.device) * 255)
     return ((pixels.float() - mean) * gain).permute(0, 3, 1, 2)

@@ -65,6 +65,16 @@ def test_the_loss_does_not_depend_on_the_order_of_the_batch(tiny, layer, picture
     assert forward.item() == pytest.approx(backward.item(), rel=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+def test_records_out_of_shared_memory_are_read_only_and_do(tiny, layer, pictures):
+    batch = pictures.take(np.arange(16))
+    learner = Learner(make_model(tiny), layer, LossConfig(), FEW)
+    writable = learner.loss(batch, 0)[0].item()
+    for array in vars(batch).values():
+        array.setflags(write=False)
+    assert learner.loss(batch, 0)[0].item() == writable
+
+
 def test_the_model_may_be_wrapped(tiny, layer, pictures):
     learner = Learner(make_model(tiny), layer, LossConfig(), FEW)
     plain, _ = learner.loss(pictures.take(np.arange(16)), step=0)
