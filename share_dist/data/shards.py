@@ -78,12 +78,11 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
 
 def index_card(plan: ViewPlan, count: int, body_hash: str, render: RenderConfig) -> dict[str, Any]:
     """Return what a data set's index says: enough to make every shard again."""
-    written = plan.to_json()
     return {
         "format": FORMAT,
         "count": int(count),
         "shards": -(-count // SHARD_VIEWS),
-        "plan": json.loads(written) if isinstance(written, str) else written,
+        "plan": plan.to_json(),
         "plan_hash": plan.hash,
         "body_hash": body_hash,
         "render": dataclasses.asdict(render),
@@ -160,7 +159,7 @@ def write_shard(store: Store, index: int, data: bytes) -> None:
         shard_name(index),
         make=lambda: data,
         save=lambda value, stage: stage.write_once(_TAR, value),
-        load=lambda stage: None,
+        load=lambda stage: stage.read(_TAR),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections import OrderedDict
@@ -40,6 +41,11 @@ class Parcel:
     def of(key: str, content: bytes | str) -> Parcel:
         """Put the content into the object store of this node."""
         return Parcel(key, [ray.put(content)])
+
+
+def plan_parcel(plan: ViewPlan) -> Parcel:
+    """Put a plan into the object store, once for all the calls that need it."""
+    return Parcel.of(plan.hash, json.dumps(plan.to_json()))
 
 
 class _Opened(Generic[T]):

@@ -45,6 +45,9 @@ def connect(config: FleetConfig) -> bool:
 
 
 def _start_here(config: FleetConfig) -> None:
+    # Ray warns that it does the safe thing. The mode cannot be set here to spare us that: Ray reads it when imported.
+    setup = logging.getLogger("ray._private.authentication.authentication_token_setup")
+    setup.addFilter(lambda record: "Token authentication is enabled" not in record.getMessage())
     ray.init(
         address="local",
         namespace=NAMESPACE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,9 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-from share_dist.fleet.actors import Parcel
+from share_dist.fleet.actors import plan_parcel
 from share_dist.fleet.pools import RenderHandles, fetch
 from share_dist.render import Records
+from share_dist.scene import ViewPlan
 
 CHUNK = 64
 """Views asked of one renderer at a time: a batch is spread over several, and a call still lasts longer than its
@@ -63,7 +63,7 @@ class ViewFeed:
     def __init__(
         self,
         handles: RenderHandles,
-        plan: str,
+        plan: ViewPlan,
         numbers_by_step: Iterable[Int64[np.ndarray, " batch"]],
         ahead: int = 4,
         cache_mb: int = 2048,
@@ -73,7 +73,7 @@ class ViewFeed:
 
         Args:
             handles: from `Fleet.handles`.
-            plan: its JSON.
+            plan: what the numbers mean.
             numbers_by_step: the view numbers of each step, in order; may be made on the way.
             ahead: steps to ask for in advance.
             cache_mb: memory for pictures that come again.
@@ -87,7 +87,7 @@ class ViewFeed:
 
     def __iter__(self) -> Iterator[Records]:
         """Yield a Records of each step."""
-        self.parcel = Parcel.of(hashlib.sha256(self.plan.encode()).hexdigest(), self.plan)
+        self.parcel = plan_parcel(self.plan)
         self.actors = self.handles.actors()
         under_way = deque[_Step]()
         for numbers in self.numbers_by_step:
@@ -128,7 +128,7 @@ class FleetPictures:
     """A plan's records for training ranks: travels by pickle, and is opened in each rank."""
 
     handles: RenderHandles
-    plan: str
+    plan: ViewPlan
     cache_mb: int
     timeout_s: float
 

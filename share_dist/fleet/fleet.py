@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -17,7 +15,7 @@ import ray
 from jaxtyping import Int64
 
 from share_dist.body import Body, BodyConfig, load_body
-from share_dist.fleet.actors import EvaluatorActor, Parcel, Receipt, RenderActor
+from share_dist.fleet.actors import EvaluatorActor, Parcel, Receipt, RenderActor, plan_parcel
 from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.feed import FleetPictures
@@ -109,7 +107,7 @@ class Fleet:
 
     def pictures(self, plan: ViewPlan) -> FleetPictures:
         """Return the source of a plan's records that training ranks open for themselves."""
-        return FleetPictures(self.handles, plan_text(plan), self.config.cache_mb, self.config.stall_timeout_s)
+        return FleetPictures(self.handles, plan, self.config.cache_mb, self.config.stall_timeout_s)
 
     def survey(
         self,
@@ -158,7 +156,7 @@ class Fleet:
         label: str,
         count: int,
     ) -> None:
-        renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan_text(plan))
+        renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan)
         progress = Progress(label, count, count - sum(map(len, blocks)), f"{len(renderers)} renderers")
         answers = stream_blocks(
             blocks,
@@ -192,7 +190,7 @@ class Fleet:
         chosen = np.asarray(numbers, dtype=np.int64)
         if not len(chosen):
             raise ValueError("no view numbers were given, but a picture needs one")
-        parcel, actors = plan_parcel(plan_text(plan)), self.renderers
+        parcel, actors = plan_parcel(plan), self.renderers
         asked = []
         for turn, start in enumerate(range(0, len(chosen), CHUNK)):
             part, actor = chosen[start : start + CHUNK], actors[turn % len(actors)]
@@ -208,13 +206,3 @@ class Fleet:
         ]
         return Records.join(parts)
 
-
-def plan_text(plan: ViewPlan) -> str:
-    """Return a plan as JSON text."""
-    written = plan.to_json()
-    return written if isinstance(written, str) else json.dumps(written)
-
-
-def plan_parcel(text: str) -> Parcel:
-    """Put a plan into the object store, once for all the calls that need it."""
-    return Parcel.of(hashlib.sha256(text.encode()).hexdigest(), text)

@@ -44,7 +44,7 @@ def write_block(store: Store, index: int, parquet: bytes) -> None:
         block_name(index),
         make=lambda: parquet,
         save=lambda data, stage: stage.write_once(ROWS, data),
-        load=lambda stage: None,
+        load=lambda stage: stage.read(ROWS),
     )
 
 

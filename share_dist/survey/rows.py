@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from share_dist.body import BodyLayer
     from share_dist.models import Regressor
     from share_dist.render import Records
-    from share_dist.scene import View
+    from share_dist.scene import Occluder, View
 
 ERROR_COLUMNS = (
     "mpjpe_mm",
@@ -91,25 +90,33 @@ def factor_columns(views: Sequence[View]) -> dict[str, np.ndarray]:
 
 
 def scene_columns(views: Sequence[View]) -> dict[str, np.ndarray]:
-    """Return every plain number and word of the scenes, named by its place: ``light_ambient``, ``background_kind``."""
-    rows = [dict(_plain_fields(view.scene, "")) for view in views]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: _column([row.get(name) for row in rows]) for name in names}
+    """Return the factors of the scenes: clothes, light, background, and what stands in front.
+
+    `occluder_share` is the area of the occluders as a share of the crop, overlaps counted twice and edges not cut.
+    """
+    scenes = [view.scene for view in views]
+    words = {
+        "palette": [scene.clothes.palette for scene in scenes],
+        "shirt_pattern": [scene.clothes.shirt.pattern for scene in scenes],
+        "background_kind": [scene.background.kind for scene in scenes],
+    }
+    numbers = {
+        "sleeve_length": [scene.clothes.sleeve_length for scene in scenes],
+        "trouser_length": [scene.clothes.trouser_length for scene in scenes],
+        "hair_length": [scene.clothes.hair_length for scene in scenes],
+        "ambient": [scene.ambient for scene in scenes],
+        "light_azimuth_deg": [math.degrees(scene.light.azimuth_rad) for scene in scenes],
+        "light_elevation_deg": [math.degrees(scene.light.elevation_rad) for scene in scenes],
+        "light_strength": [scene.light.strength for scene in scenes],
+        "second_light_strength": [scene.second_light.strength if scene.second_light else 0.0 for scene in scenes],
+        "occluders": [len(scene.occluders) for scene in scenes],
+        "occluder_share": [sum(map(_area, scene.occluders)) for scene in scenes],
+        "floor_m": [view.floor_m for view in views],
+    }
+    columns = {name: np.array(values, dtype=str) for name, values in words.items()}
+    return columns | {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
 
 
-def _plain_fields(value: Any, prefix: str) -> Iterator[tuple[str, float | str]]:
-    for field in dataclasses.fields(value):
-        item, name = getattr(value, field.name), f"{prefix}{field.name}"
-        if dataclasses.is_dataclass(item):
-            yield from _plain_fields(item, f"{name}_")
-        elif isinstance(item, str):
-            yield name, item
-        elif isinstance(item, (bool, int, float, np.number)):
-            degrees = name.endswith("_rad")
-            yield (name[:-4] + "_deg" if degrees else name), math.degrees(float(item)) if degrees else float(item)
-
-
-def _column(values: list[Any]) -> np.ndarray:
-    if any(isinstance(value, str) for value in values):
-        return np.array(["" if value is None else value for value in values], dtype=str)
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+def _area(occluder: Occluder) -> float:
+    whole = math.pi if occluder.shape == "ellipse" else 4.0
+    return whole * occluder.half_width * occluder.half_height

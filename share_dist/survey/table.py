@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,26 +73,13 @@ class Survey:
         meta = read_meta(store)
         ranges = block_ranges(meta["count"])
         parts = [read_block(store, index) for index in range(len(ranges))]
-        survey = Survey(_joined(parts), meta)
+        survey = Survey({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, meta)
         if not np.array_equal(survey["view_number"], np.arange(meta["count"])):
             raise errors.DamagedFile(
                 f"the survey in {store.uri()} does not hold the views 0 to {meta['count'] - 1} once each, in order.\n"
                 "  Delete that folder and run the command that made it again."
             )
         return survey
-
-
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Join blocks; a column that some blocks lack, such as an occluder's, is empty there."""
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: _join_column(name, parts) for name in names}
-
-
-def _join_column(name: str, parts: Iterable[dict[str, np.ndarray]]) -> np.ndarray:
-    parts = list(parts)
-    kind = next(part[name].dtype.kind for part in parts if name in part)
-    blank = "" if kind == "U" else np.nan
-    return np.concatenate([part.get(name, np.full(len(part["view_number"]), blank)) for part in parts])
 
 
 def survey_meta(
@@ -106,11 +92,10 @@ def survey_meta(
 ) -> dict[str, Any]:
     """Return what a survey is stored with: enough to make it again, and to refuse mixing it with another."""
     config = config or SurveyConfig()
-    as_text = plan.to_json()
     meta = {
         "format": FORMAT,
         "count": int(count),
-        "plan": json.loads(as_text) if isinstance(as_text, str) else as_text,
+        "plan": plan.to_json(),
         "plan_hash": plan.hash,
         "model_hash": model_hash,
         "body_hash": body_hash,
