@@ -115,7 +115,8 @@ class Points:
             raise BadSetting("The points' numbers and weights must be finite, and no weight negative, not all zero.")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "points")
         elevations = np.degrees(columns[:, CAMERA_COLUMNS.index("elevation_rad")])
-        draw.require_elevations(elevations.min() + 1e-7, elevations.max() - 1e-7, "points")
+        # Degrees of ±π/2 may round to a hair beyond 90.
+        draw.require_range(elevations.min(), elevations.max(), "points.elevation_deg", -90 - 1e-6, 90 + 1e-6)
         draw.require_distances(columns[:, CAMERA_COLUMNS.index("distance_m")].min(), math.inf, "points")
         edges = np.cumsum(weights / weights.sum())
         object.__setattr__(self, "cameras", columns)

@@ -11,16 +11,16 @@ from share_dist.body import Body, Person, people_rotmats, pose_joints
 from share_dist.camera import Space
 
 _JOINT_RADII_M = (
-    0.14, 0.11, 0.11, 0.13, 0.075, 0.075, 0.13, 0.07, 0.07, 0.14, 0.04, 0.04,
-    0.07, 0.09, 0.09, 0.09, 0.09, 0.09, 0.05, 0.05, 0.04, 0.04, 0.045, 0.045,
+    0.15, 0.12, 0.12, 0.14, 0.08, 0.08, 0.14, 0.06, 0.06, 0.15, 0.03, 0.03,
+    0.07, 0.09, 0.09, 0.12, 0.09, 0.09, 0.055, 0.055, 0.045, 0.045, 0.05, 0.05,
 )  # fmt: skip
 """Of spheres at SMPL's 24 joints; with them the lowest sphere lies within a few centimetres of the lowest vertex."""
 
-_BETWEEN = ((1, 4, 0.09), (2, 5, 0.09), (4, 7, 0.065), (5, 8, 0.065), (16, 18, 0.055), (17, 19, 0.055),
+_BETWEEN = ((1, 4, 0.1), (2, 5, 0.1), (4, 7, 0.07), (5, 8, 0.07), (16, 18, 0.055), (17, 19, 0.055),
             (18, 20, 0.045), (19, 21, 0.045))  # fmt: skip
 """Spheres half-way along thighs, shins, upper arms and forearms: two joints and a radius."""
 
-_BEYOND = ((12, 15, 0.12, 0.11), (20, 22, 0.07, 0.04), (21, 23, 0.07, 0.04), (7, 10, 0.06, 0.03), (8, 11, 0.06, 0.03))
+_BEYOND = ((12, 15, 0.1, 0.11), (20, 22, 0.07, 0.04), (21, 23, 0.07, 0.04), (7, 10, 0.06, 0.02), (8, 11, 0.06, 0.02))
 """Spheres beyond the last joints, at crown, fingers and toes: two joints, metres past the second, a radius."""
 
 _RADII_M = np.array(
