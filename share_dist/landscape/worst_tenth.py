@@ -28,19 +28,19 @@ class WorstTenth:
     """A mean error over the worst tenth of camera space; `float(…)` gives it.
 
     Attributes:
-        mean: of the column, mm for mpjpe_mm.
+        mean_mm: of the column; mm for mpjpe_mm.
         standard_error: of that mean, from the scatter of its views.
         views: how many were averaged.
         thresholds: height of the landscape at the region's rim; two where two landscapes chose.
     """
 
-    mean: float
+    mean_mm: float
     standard_error: float
     views: int
     thresholds: tuple[float, ...]
 
     def __float__(self) -> float:
-        return self.mean
+        return self.mean_mm
 
 
 def worst_tenth_mask(base_landscape: Landscape, cameras: Any, pool: Any = None) -> tuple[np.ndarray, float]:
