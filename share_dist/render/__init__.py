@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from share_dist.body import Body
+from share_dist.errors import Finding
 from share_dist.render.config import RenderConfig as RenderConfig
 from share_dist.render.records import Records as Records
 from share_dist.scene import View
@@ -41,3 +42,10 @@ def make_renderer(body: Body, config: RenderConfig) -> Renderer:
     from share_dist.render.raster import RasterRenderer
 
     return RasterRenderer(body, config)
+
+
+def check() -> list[Finding]:
+    """Whether this machine can draw with pyrender; the raster engine needs nothing that could be missing."""
+    from share_dist.render.gl import check_egl
+
+    return [check_egl()]

@@ -10,7 +10,7 @@ from share_dist.body import Body
 from share_dist.render.background import paint_background
 from share_dist.render.config import RenderConfig
 from share_dist.render.finish import develop, draw_occluders, hide_outside_frame
-from share_dist.render.look import look_of
+from share_dist.render.look import Look, look_of
 from share_dist.render.paint import GREY_OF_LIGHT, depth_and_parts, paint_person
 from share_dist.render.records import Records
 from share_dist.render.sight import Sight, gather, sights_of
@@ -38,6 +38,7 @@ class RasterRenderer:
         self._face_of_pixel = np.empty((fine, fine), np.int32)
         self._inverse_z = np.empty((fine, fine), np.float32)
         self._bary = np.empty((fine, fine, 2), np.float32)
+        self._screen = np.empty((0, 3), np.float32)
         self._canvas = np.empty((size, size, 3), np.float32)
         self._hidden = np.empty((size, size), np.bool_)
 
@@ -66,29 +67,45 @@ class RasterRenderer:
 
     def _draw(self, view: View, sight: Sight, out: dict[str, np.ndarray]) -> None:
         """One picture and its extras, written into `out`."""
-        config, fine = self.config, np.float32(self.config.samples)
-        screen = to_screen(sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine)
-        fill_zbuffer(screen, self._faces, self._face_of_pixel, self._inverse_z, self._bary)
-        vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
         look = look_of(view.scene, sight, self._landmarks)
         image, hidden = self._canvas, self._hidden
         paint_background(image, view.scene.background, look, sight)
-        paint_person(
-            image, config.samples, self._face_of_pixel, self._inverse_z, self._bary, self._faces, self._surface,
-            self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
-        )  # fmt: skip
+        self._paint_person(image, look, sight)
         hidden[:] = False
         draw_occluders(image, hidden, look.occluders, look.seed)
         hide_outside_frame(image, hidden, *sight.frame_in_crop)
-        develop(image, np.float32(config.noise), look.seed, out["image"])
-        if config.depth or config.parts:
-            spare = np.empty(hidden.shape, np.float32), np.empty(hidden.shape, np.uint8)
+        develop(image, np.float32(self.config.noise), look.seed, out["image"])
+        self._write_extras(sight, out)
+
+    def _paint_person(self, image: np.ndarray, look: Look, sight: Sight) -> None:
+        """Draw the person over what the canvas shows."""
+        self._fill_buffer(sight)
+        paint_person(
+            image, self.config.samples, self._face_of_pixel, self._inverse_z, self._bary, self._faces, self._surface,
+            self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
+        )  # fmt: skip
+
+    def _fill_buffer(self, sight: Sight) -> None:
+        """Which face each sample sees, and the vertices' normals."""
+        fine = np.float32(self.config.samples)
+        self._screen = to_screen(
+            sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine
+        )
+        fill_zbuffer(self._screen, self._faces, self._face_of_pixel, self._inverse_z, self._bary)
+        vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
+
+    def _write_extras(self, sight: Sight, out: dict[str, np.ndarray]) -> None:
+        """Depth, parts and visibility, where asked for, from the buffer that made the picture."""
+        samples, hidden = self.config.samples, self._hidden
+        if "depth_m" in out or "parts" in out:
+            depth_m = out["depth_m"] if "depth_m" in out else np.empty(hidden.shape, np.float32)
+            parts = out["parts"] if "parts" in out else np.empty(hidden.shape, np.uint8)
             depth_and_parts(
-                config.samples, self._face_of_pixel, self._inverse_z, self._faces, self._bary, self._joint_of_vertex,
-                hidden, out.get("depth_m", spare[0]), out.get("parts", spare[1]),
+                samples, self._face_of_pixel, self._inverse_z, self._faces, self._bary, self._joint_of_vertex, hidden,
+                depth_m, parts,
             )  # fmt: skip
-        if config.visibility:
+        if "vertex_visible" in out:
             seen_vertices(
-                screen, config.samples, self._inverse_z, self._normals, sight.vertices_cam_m, sight.focal * fine,
-                hidden, out["vertex_visible"],
+                self._screen, samples, self._inverse_z, self._normals, sight.vertices_cam_m,
+                sight.focal * np.float32(samples), hidden, out["vertex_visible"],
             )  # fmt: skip

@@ -122,3 +122,12 @@ def slot_of(x, y, z, marks, cuts):
         return SKIN
     marked = _marked(y, x + z, cuts[TROUSERS_KIND], cuts[TROUSERS_PERIOD])
     return TROUSERS_MARK if marked else TROUSERS
+
+
+@njit(cache=True, nogil=True)
+def paint_vertices(template, marks, cuts, colours, out):
+    """Write the colour of what covers each vertex into `out` [V,3]: for renderers that know colours by vertex only."""
+    for i in range(template.shape[0]):
+        slot = slot_of(template[i, 0], template[i, 1], template[i, 2], marks, cuts)
+        for k in range(3):
+            out[i, k] = colours[slot, k]
