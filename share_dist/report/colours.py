@@ -32,12 +32,14 @@ AFTER_RGB = (0, 128, 168)
 
 def error_table() -> UInt8[np.ndarray, "256 3"]:
     """256 colours from the least to the greatest error."""
-    return _interpolate(_ERROR_ANCHORS)
+    return _interpolate(_ERROR_ANCHORS, 256)
 
 
 def change_table() -> UInt8[np.ndarray, "256 3"]:
     """256 colours from the greatest gain (blue) through none to the greatest loss (orange)."""
-    return _interpolate(_CHANGE_ANCHORS)
+    middle = len(_CHANGE_ANCHORS) // 2
+    gain, loss = _CHANGE_ANCHORS[: middle + 1], _CHANGE_ANCHORS[middle:]
+    return np.concatenate([_interpolate(gain, 128), _interpolate(loss, 128)])
 
 
 def paint(
@@ -56,12 +58,11 @@ def lightness(colours: UInt8[np.ndarray, "count 3"]) -> Float[np.ndarray, "count
     return np.where(y > 216 / 24389, 116 * np.cbrt(y) - 16, y * 24389 / 27)
 
 
-def _interpolate(anchors: tuple[str, ...]) -> UInt8[np.ndarray, "256 3"]:
-    """256 steps through the anchors, placed so that lightness changes by the same amount at each."""
+def _interpolate(anchors: tuple[str, ...], count: int) -> UInt8[np.ndarray, "count 3"]:
+    """Steps through the anchors, placed so that lightness changes by the same amount at each."""
     points = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in anchors], np.float64)
     way = np.linspace(0, len(anchors) - 1, 2048)
     fine = np.stack([np.interp(way, np.arange(len(anchors)), points[:, k]) for k in range(3)], axis=1)
-    # Distance travelled in lightness is the natural parameter of both scales.
     travelled = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(lightness(np.rint(fine)))))])
-    even = np.interp(np.linspace(0, travelled[-1], 256), travelled, np.arange(2048))
+    even = np.interp(np.linspace(0, travelled[-1], count), travelled, np.arange(2048))
     return np.rint(fine[np.rint(even).astype(int)]).astype(np.uint8)

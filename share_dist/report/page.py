@@ -40,7 +40,7 @@ def write_report(story: Story) -> bytes:
         "state": "repaired" if story.repaired else "failed",
         "eyebrow": _eyebrow(story),
         "headline": escape(headline(story.summary, story.repaired)),
-        "second": escape(second_line(story.summary)),
+        "second": escape(second_line(story.summary)) if story.repaired else "",
         "tiles": tiles_html(story.summary),
         "sections": _sections(story),
         "data": json_for_script(page_data(story)),

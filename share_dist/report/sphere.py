@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import uniform_filter1d
 from scipy.spatial import KDTree
 
 from share_dist.geometry import angles_from_direction, direction_from_angles
@@ -52,8 +53,10 @@ def reachable_share(story: Story) -> Float[np.ndarray, "row column"]:
     """How much of each grid point's neighbourhood a camera can reach; its half-way line is the edge on the page."""
     if story.directions is None or story.reachable is None:
         return np.ones((ROWS, COLUMNS))
-    # A yes or no at scattered points has a ragged edge; a wider kernel draws the line between them.
-    return onto_grid(story.directions, story.reachable.astype(np.float64), blur=1.6)
+    # A yes or no at scattered points has a ragged edge; a wider kernel draws the line between them, and since the
+    # floor is level, neighbours along the azimuth may vote.
+    share = onto_grid(story.directions, story.reachable.astype(np.float64), blur=1.6)
+    return uniform_filter1d(share, 9, axis=1, mode="wrap")
 
 
 def hardest_direction(story: Story) -> tuple[float, float]:

@@ -32,13 +32,13 @@ def table_text(summary: Mapping[str, Any]) -> str:
         lines.append(f"{DISTRIBUTIONS[distribution]}{count}")
         for figure, before, after in figures:
             change = written_change(before, after, figure)
-            row = f"  {figure.label:<32}{written(before, figure):>10}{written(after, figure):>12}{change:>14}"
+            row = f"  {figure.label:<22}{written(before, figure):>10}{written(after, figure):>12}{change:>14}"
             lines.append(row)
     if not lines:
         return "No figures: the summary has no before and after."
     rounds = summary.get("rounds") or ()
     accepted = sum(bool(row.get("accepted")) for row in rounds)
-    heading = f"{'':<34}{'before':>10}{'after':>12}{'change':>14}"
+    heading = f"{'':<24}{'before':>10}{'after':>12}{'change':>14}"
     ending = f"{accepted} of {len(rounds)} rounds accepted" if accepted else "FAILED: no round was accepted"
     return "\n".join([heading, *lines, ending]).replace(NARROW, " ").replace(MINUS, "-").replace(MISSING, "-")
 
@@ -138,7 +138,9 @@ def _round_row(mark: RoundMark, names: Sequence[str]) -> str:
             float(d[name]) if is_number(d.get(name)) else None for d in (mark.steer_before_mm, mark.steer_after_mm)
         )
         change = f"<span class='{verdict(before, after)}'>{written_change(before, after)}</span>"
-        cells.append(f"<td>{written(before, _MPJPE)} → {written(after, _MPJPE)} {change}</td>")
+        label = f"steer: {escape(DISTRIBUTIONS[name])}"
+        numbers = f"{written(before, _MPJPE)} → {written(after, _MPJPE)} {change}"
+        cells.append(f"<td data-label='{label}'>{numbers}</td>")
     attempt = f" <small>attempt {mark.attempt}</small>" if mark.attempt > 1 else ""
     badge = "<em class='badge kept'>accepted</em>" if mark.accepted else "<em class='badge refused'>rejected</em>"
     settings = ", ".join(f"{escape(str(k))} {escape(_short(v))}" for k, v in mark.settings.items())

@@ -33,13 +33,13 @@ class Figure:
 
 FIGURES = (
     Figure("mpjpe_mm", "MPJPE", "mm", 1),
-    Figure("worst_tenth_fixed_mpjpe_mm", "worst tenth, the base model's", "mm", 1),
-    Figure("worst_tenth_own_mpjpe_mm", "worst tenth, each model's", "mm", 1),
+    Figure("worst_tenth_fixed_mpjpe_mm", "worst tenth, fixed", "mm", 1),
+    Figure("worst_tenth_own_mpjpe_mm", "worst tenth, own", "mm", 1),
     Figure("pa_mpjpe_mm", "PA-MPJPE", "mm", 1),
     Figure("pve_mm", "PVE", "mm", 1),
-    Figure("mpjpe_root_aligned_mm", "MPJPE, root rotation aligned", "mm", 1),
+    Figure("mpjpe_root_aligned_mm", "MPJPE, root aligned", "mm", 1),
     Figure("root_error_deg", "root error", "°", 1),
-    Figure("flip_share", "flips (root error > 90°)", "%", 1),
+    Figure("flip_share", "flips, root > 90°", "%", 1),
     Figure("pck150", "PCK at 150 mm", "%", 1, more_is_better=True),
     Figure("auc", "AUC of PCK", "%", 1, more_is_better=True),
 )

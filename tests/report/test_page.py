@@ -59,6 +59,7 @@ def test_a_run_without_an_accepted_round_says_failed(story):
     refused = [dataclasses.replace(mark, accepted=False) for mark in story.rounds]
     page = write_report(dataclasses.replace(story, rounds=refused, summary=summary(accepted=False))).decode()
     assert "<h1>FAILED" in page
+    assert '<p class="second"></p>' in page
 
 
 def test_the_page_can_load_nothing_from_anywhere(story):
