@@ -6,7 +6,7 @@ survives a crash; what a step computes is `learning`'s, and where records come f
 
     train(job, store, pictures, config)  -> bytes     a trained checkpoint, made now or found finished
     TrainingJob                                       what is learned: start, body, plan, losses, settings, seed
-    HeldPictures(records), PlainPictures(...)         records from memory, or drawn by the rank itself
+    fleet.pictures(plan), HeldPictures(records)       where ranks get their records: live, or from memory
     check()                              -> findings  can DeepSpeed start here?
 
 The same command after a crash goes on from the last checkpoint, with the exact next sample.
@@ -17,5 +17,4 @@ from share_dist.training.config import TrainingJob as TrainingJob
 from share_dist.training.health import check as check
 from share_dist.training.pictures import HeldPictures as HeldPictures
 from share_dist.training.pictures import Pictures as Pictures
-from share_dist.training.pictures import PlainPictures as PlainPictures
 from share_dist.training.trainer import train as train

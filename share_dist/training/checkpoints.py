@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any
 
 from safetensors.torch import load, save
 from torch import Tensor
 
 from share_dist.errors import DamagedFile, OtherRun
 from share_dist.storage import Store, commit, inside, is_committed, verify
+from share_dist.storage.run import differences
 from share_dist.training.config import TrainingJob
 
-JOB, FOLDER, STATE, FINISHED = "job.json", "checkpoints", "state.safetensors", "trained"
+JOB, FOLDER, STATE, FINISHED, RAY = "job.json", "checkpoints", "state.safetensors", "trained", "ray"
 MODEL = f"{FINISHED}/model.safetensors"
 
 
@@ -34,27 +34,13 @@ def claim(job: TrainingJob, store: Store) -> None:
         store.write_once(JOB, json.dumps(wanted, indent=1, sort_keys=True).encode())
         return
     found = json.loads(store.read(JOB))
-    lines = list(_differences(found, wanted))
+    lines = list(differences(found, wanted))
     if lines:
         raise OtherRun(
             f"{store.uri(JOB)} describes another training than '{job.name}' (there -> now):\n    "
             + "\n    ".join(lines[:12])
             + "\n  Its checkpoints are not used. Choose another --out, or give that training's settings to continue it."
         )
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = sorted({*found, *wanted})
-        dotted = (f"{name}.{key}" if name else key for key in keys)
-        pairs = zip(keys, dotted, strict=True)
-        return [line for key, path in pairs for line in _differences(found.get(key), wanted.get(key), path)]
-    return [] if found == wanted else [f"{name}: {_short(found)} -> {_short(wanted)}"]
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def latest_step(store: Store) -> int:
@@ -84,10 +70,10 @@ def load_state(store: Store, step: int) -> dict[str, Tensor]:
 
 
 def finish(store: Store) -> None:
-    """Commit the trained network, then delete the checkpoints, which it makes useless."""
+    """Commit the trained network, then delete the checkpoints, which it makes useless, and Ray's empty folder."""
     commit(inside(store, FINISHED), ["model.safetensors"])
-    for step in _finished_steps(store):
-        _delete(_stage(store, step))
+    for folder in (FOLDER, RAY):
+        shutil.rmtree(store.local_path(f"{folder}/x").parent, ignore_errors=True)
 
 
 def finished_model(store: Store) -> bytes | None:

@@ -29,7 +29,7 @@ def quiet_deepspeed(device: torch.device) -> Any:
     import deepspeed
     import deepspeed.ops
 
-    vars(deepspeed.ops)["__compatible_ops__"] = {}
+    setattr(deepspeed.ops, "__compatible_ops__", {})  # noqa: B010  # a module attribute made on demand
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     return deepspeed
 

@@ -1,4 +1,4 @@
-"""Where a rank's records come from: one small protocol, and the two sources that need no render actors."""
+"""Where a rank's records come from: one small protocol, which `fleet.pictures(plan)` fulfils, and records in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import ray
 from jaxtyping import Int64
 
 if TYPE_CHECKING:
-    from share_dist.body import BodyConfig
-    from share_dist.render import Records, RenderConfig
-    from share_dist.scene import ViewPlan
+    from share_dist.render import Records
 
 
 class Pictures(Protocol):
@@ -39,32 +37,3 @@ class HeldPictures:
         held = ray.get(self.records) if isinstance(self.records, ray.ObjectRef) else self.records
         for numbers in numbers_by_step:
             yield held.take(numbers)
-
-
-@dataclass(frozen=True)
-class PlainPictures:
-    """Records drawn by the rank itself, each view once, as the plain loop without render actors does.
-
-    Attributes:
-        body: of which people are drawn.
-        render: how they are drawn.
-        plan: what the numbers mean.
-    """
-
-    body: BodyConfig
-    render: RenderConfig
-    plan: ViewPlan
-
-    def feed(self, numbers_by_step: Sequence[Int64[np.ndarray, " batch"]], ahead: int) -> Iterator[Records]:
-        """Yield the records of each step, drawing the views not seen before."""
-        from share_dist.body import load_body
-        from share_dist.render import Records, make_renderer
-
-        renderer = make_renderer(load_body(self.body), self.render)
-        kept: dict[int, Records] = {}
-        for numbers in numbers_by_step:
-            new = np.array([number for number in numbers if number not in kept], dtype=np.int64)
-            if len(new):
-                drawn = renderer.records(self.plan.views(new))
-                kept.update((int(number), drawn.take(np.array([i]))) for i, number in enumerate(new))
-            yield Records.join([kept[int(number)] for number in numbers])

@@ -21,7 +21,7 @@ from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _in
 from share_dist.learning import StepReport
 from share_dist.storage import Store
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("share_dist")
 LINE_EVERY_S = 10.0
 CURVE_EVERY_STEPS = 10
 _NAMESPACE = b"share_dist"

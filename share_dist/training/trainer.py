@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -21,7 +21,7 @@ from share_dist.training.pictures import Pictures
 from share_dist.training.progress import DriverEcho
 from share_dist.training.rank import RankTask, run_rank, starting_model, worker_environment
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("share_dist")
 
 _KNOBS = {
     # Ray Train looks at its workers every two seconds; a finished training would wait that long for nothing.
@@ -117,7 +117,7 @@ def _trainer(task: RankTask) -> Any:
             num_workers=config.workers, use_gpu=config.use_gpu, resources_per_worker=resources
         ),
         run_config=RunConfig(
-            name=f"ray/{uuid.uuid4().hex[:8]}",
+            name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
             storage_path=task.store.uri(),
             failure_config=FailureConfig(max_failures=0),
             worker_runtime_env={"env_vars": worker_environment(task.threads)},
@@ -164,7 +164,7 @@ def _require_room(config: TrainingConfig) -> None:
         time.sleep(0.2)
 
 
-def _amounts(resources: dict[str, float]) -> str:
+def _amounts(resources: Mapping[str, float]) -> str:
     return ", ".join(f"{resources.get(kind, 0.0):g} {kind}" for kind in ("CPU", "GPU") if kind in resources)
 
 
