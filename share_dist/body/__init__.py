@@ -10,6 +10,7 @@ and shape. This room knows no camera, no clothes and no network.
     people_rotmats(people)             -> rotations   what the two above take
 """
 
+from share_dist.body.health import check as check
 from share_dist.body.joints import COCO17 as COCO17
 from share_dist.body.joints import OPENPOSE25 as OPENPOSE25
 from share_dist.body.joints import SMPL24 as SMPL24

@@ -136,17 +136,17 @@ def mesh_edges(faces: Int[np.ndarray, "face 3"]) -> Int[np.ndarray, "edge 2"]:
     return np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), 1), axis=0)
 
 
-def neighbour_matrix(faces: Int[np.ndarray, "face 3"], count: int) -> scipy.sparse.csr_matrix:
+def neighbour_matrix(faces: Int[np.ndarray, "face 3"], count: int) -> scipy.sparse.csr_array:
     """1 where two vertices share an edge."""
     edges = mesh_edges(faces)
-    half = scipy.sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
-    return (half + half.T).tocsr()
+    both = np.concatenate([edges, edges[:, ::-1]])
+    return scipy.sparse.coo_array((np.ones(len(both)), (both[:, 0], both[:, 1])), (count, count)).tocsr()
 
 
-def neighbour_mean(faces: Int[np.ndarray, "face 3"], count: int) -> scipy.sparse.csr_matrix:
+def neighbour_mean(faces: Int[np.ndarray, "face 3"], count: int) -> scipy.sparse.csr_array:
     """Takes each vertex's value to the mean over its neighbours."""
     near = neighbour_matrix(faces, count)
-    return (scipy.sparse.diags(1.0 / np.asarray(near.sum(1)).ravel()) @ near).tocsr()
+    return scipy.sparse.csr_array(scipy.sparse.diags_array(1.0 / np.asarray(near.sum(1)).ravel()) @ near)
 
 
 def _relax(vertices: np.ndarray, faces: np.ndarray, surface: Surface) -> np.ndarray:

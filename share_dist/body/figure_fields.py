@@ -44,7 +44,7 @@ class HalfGrid:
             slices.append(slice(max(first - 1, 0), min(last + 1, len(axis))))
         return tuple(slices)
 
-    def points(self, window: tuple[slice, ...]) -> list[np.ndarray]:
+    def points(self, window: tuple[slice, ...]) -> tuple[np.ndarray, ...]:
         """Coordinates of a window's cells, broadcastable."""
         return np.meshgrid(
             *(axis[part] for axis, part in zip(self.axes, window, strict=True)), indexing="ij", sparse=True

@@ -33,9 +33,9 @@ def skinning_weights(
     links = neighbour_matrix(faces, count).tocoo()
     length = np.linalg.norm(vertices[links.row] - vertices[links.col], axis=1)
     flow_between = 0.5 * (area[links.row] + area[links.col]) / length**2 * 1.2
-    flow = scipy.sparse.coo_matrix((flow_between, (links.row, links.col)), (count, count)).tocsr()
-    laplacian = scipy.sparse.diags(np.asarray(flow.sum(1)).ravel()) - flow
-    source = scipy.sparse.diags(area * HEAT / np.maximum(closest, NEAREST_M) ** 2)
+    flow = scipy.sparse.coo_array((flow_between, (links.row, links.col)), (count, count)).tocsr()
+    laplacian = scipy.sparse.diags_array(np.asarray(flow.sum(1)).ravel()) - flow
+    source = scipy.sparse.diags_array(area * HEAT / np.maximum(closest, NEAREST_M) ** 2)
     own = np.zeros((count, 24))
     own[np.arange(count), nearest] = 1
     weights = np.clip(scipy.sparse.linalg.splu((laplacian + source).tocsc()).solve(source @ own), 0, None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from share_dist.body.model import Body
@@ -110,11 +111,8 @@ def convert_joints(points: ArrayOrTensor, source: JointSet, target: JointSet) ->
 def joints45(vertices_m: ArrayOrTensor, joints_m: ArrayOrTensor) -> ArrayOrTensor:
     """SMPL45 from a mesh [..., 6890, 3] and its SMPL24 joints [..., 24, 3], as smplx.SMPL gives them."""
     skin = vertices_m[..., list(VERTEX_IDS.values()), :]
-    if isinstance(vertices_m, Tensor):
-        import torch
-
-        return torch.cat([joints_m, skin], -2)
-    return np.concatenate([joints_m, skin], -2)
+    join: Any = torch.cat if isinstance(skin, Tensor) else np.concatenate
+    return join([joints_m, skin], -2)
 
 
 def require_smpl_mesh(body: Body, regressor: str) -> None:

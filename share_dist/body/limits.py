@@ -37,6 +37,8 @@ ARM_ACROSS = -0.45
 """Least outward part (x): how far the arm reaches across the chest."""
 ARM_UP = 0.97
 """Largest upward part (y)."""
+ARM_EASY = (0.6, 0.1, 0.7937253933193772)
+"""The middle of what the arm can reach: out and forward. Arms out of reach are moved towards it."""
 ARM_TWIST_DEG = (-95.0, 85.0)
 """Rotation about the upper arm, internal positive."""
 
@@ -82,20 +84,50 @@ def _clip_cardan(q, order, bounds):
 
 
 @compiled()
+def _arm_can_point(x, y, z):
+    ease = _clip(y / 0.3, 0.0, 1.0)
+    return x >= ARM_ACROSS and y <= ARM_UP and z >= ARM_BACK_LOW + (ARM_BACK_HIGH - ARM_BACK_LOW) * ease
+
+
+@compiled()
+def _toward_easy(x, y, z, share):
+    px = ARM_EASY[0] + share * (x - ARM_EASY[0])
+    py = ARM_EASY[1] + share * (y - ARM_EASY[1])
+    pz = ARM_EASY[2] + share * (z - ARM_EASY[2])
+    length = math.sqrt(px * px + py * py + pz * pz) + 1e-12
+    return px / length, py / length, pz / length
+
+
+@compiled()
+def _clip_direction(x, y, z):
+    """The first direction the arm can point in, going from the given one towards ARM_EASY."""
+    if _arm_can_point(x, y, z):
+        return x, y, z
+    outside, inside = 1.0, 0.0
+    for step in range(1, 64):
+        share = 1.0 - step / 64
+        px, py, pz = _toward_easy(x, y, z, share)
+        if _arm_can_point(px, py, pz):
+            outside, inside = share + 1.0 / 64, share
+            break
+    for _ in range(20):
+        share = 0.5 * (inside + outside)
+        px, py, pz = _toward_easy(x, y, z, share)
+        if _arm_can_point(px, py, pz):
+            inside = share
+        else:
+            outside = share
+    return _toward_easy(x, y, z, inside)
+
+
+@compiled()
 def _clip_shoulder(q):
     """Left arm: along +x in the T-pose. Keep its direction inside the reachable part of the sphere, and its twist."""
     matrix = np.empty((3, 3))
     to_matrix(q, matrix)
-    x, y, z = matrix[0, 0], matrix[1, 0], matrix[2, 0]
     twist = 2.0 * math.atan2(q[1], q[0])
     twist = (twist + math.pi) % (2.0 * math.pi) - math.pi
-    for _ in range(3):
-        ease = _clip(y / 0.3, 0.0, 1.0)
-        z = max(z, ARM_BACK_LOW + (ARM_BACK_HIGH - ARM_BACK_LOW) * ease)
-        x = max(x, ARM_ACROSS)
-        y = min(y, ARM_UP)
-        length = math.sqrt(x * x + y * y + z * z)
-        x, y, z = x / length, y / length, z / length
+    x, y, z = _clip_direction(matrix[0, 0], matrix[1, 0], matrix[2, 0])
     # Half-angle form of the shortest turn from (1,0,0) to (x,y,z); x is never near −1.
     w = math.sqrt(0.5 * (1.0 + x))
     swing = (w, 0.0, -0.5 * z / w, 0.5 * y / w)

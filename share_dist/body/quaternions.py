@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 from numba import njit
 
-compiled = functools.partial(njit, cache=True, nogil=True, error_model="numpy")
+compiled = functools.partial(njit, nogil=True, error_model="numpy")
+"""For the small functions. They are not cached on disk: numba renews a cached function only when its own file
+changes, not when a function it calls in another file does. The outermost kernels are cached instead."""
 
 
 @compiled()
@@ -78,7 +80,7 @@ def to_matrix(q, matrix):
     matrix[2, 0], matrix[2, 1], matrix[2, 2] = 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
 
 
-@compiled()
+@compiled(cache=True)
 def _matrices(rotvecs, matrices):
     for n in range(rotvecs.shape[0]):
         for j in range(rotvecs.shape[1]):

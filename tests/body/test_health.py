@@ -1,0 +1,17 @@
+"""The doctor's questions about the body."""
+
+from __future__ import annotations
+
+from share_dist.body import BodyConfig, check
+
+
+def test_the_built_in_figure_is_well():
+    findings = check()
+    assert [finding.name for finding in findings] == ["body", "posing"]
+    assert all(finding.ok for finding in findings), findings
+
+
+def test_an_empty_folder_is_a_finding_with_a_remedy(tmp_path):
+    (finding,) = check(BodyConfig(folder=tmp_path))
+    assert not finding.ok
+    assert "SMPL_NEUTRAL.npz" in finding.remedy
