@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -122,6 +122,7 @@ def weak_from_full(translation_m: Array, boxes_px: Array, focal: Array, principa
     )
 
 
-def _stack(parts: list, like: Array) -> Array:
+def _stack(parts: list[Any], like: Array) -> Array:
     """Stack on a new last axis, in numpy or torch as `like` is."""
-    return torch.stack(parts, dim=-1) if isinstance(like, torch.Tensor) else np.stack(parts, axis=-1)
+    stacked: Any = torch.stack(parts, dim=-1) if isinstance(like, torch.Tensor) else np.stack(parts, axis=-1)
+    return stacked
