@@ -1,0 +1,96 @@
+"""What a training is, and what it refuses before it starts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from toys import JOB, LEARNING
+
+from share_dist import errors
+from share_dist.models import ModelConfig
+from share_dist.storage import FolderStore
+from share_dist.training import TrainingConfig, check, checkpoints
+from share_dist.training.config import require_even_batches
+from share_dist.training.rank import BatchSlices
+
+STATE = {"model.weight": torch.arange(6.0), "exp_avg.weight": torch.ones(6)}
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("zero_stage", 4), ("threads_per_worker", 0)])
+def test_settings_that_cannot_work_are_refused_by_name(name, value):
+    with pytest.raises(errors.BadSetting, match=f"training.{name.replace('_', '-')} is {value}"):
+        TrainingConfig(**{name: value})
+
+
+def test_a_batch_that_workers_cannot_share_evenly_is_refused_with_sizes_that_they_can():
+    with pytest.raises(errors.BadSetting, match="16, which 3 workers cannot share evenly.\n.*15 or 18"):
+        require_even_batches(JOB, TrainingConfig(workers=3))
+    require_even_batches(JOB, TrainingConfig(workers=4))
+
+
+def test_the_slices_of_all_ranks_are_the_batch_in_order():
+    whole = BatchSlices(JOB, range(5, 24), 0, 1)
+    parts = [BatchSlices(JOB, range(5, 24), rank, 4) for rank in range(4)]
+    assert len(whole) == 19
+    for step in (0, 7, 18):
+        assert [number for part in parts for number in part[step]] == whole[step].tolist()
+    assert [len(numbers) for numbers in parts[0]] == [4] * 19
+    assert [list(numbers) for numbers in whole[2:4]] == [list(whole[2]), list(whole[3])]
+
+
+def test_the_store_of_another_training_is_refused_and_the_difference_named(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.claim(JOB, store)
+    checkpoints.claim(replace(JOB, name="the same under another name"), store)
+    other = replace(JOB, learning=replace(LEARNING, learning_rate=0.5))
+    with pytest.raises(errors.OtherRun, match=r"learning\.learning_rate: 0\.001 -> 0\.5"):
+        checkpoints.claim(other, store)
+    with pytest.raises(errors.OtherRun, match=r"start\.hidden: 32 -> 64"):
+        checkpoints.claim(replace(JOB, start=ModelConfig(width=8, hidden=64, input_px=32)), store)
+    assert json.loads(store.read("job.json"))["learning"]["learning_rate"] == 0.001
+
+
+def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
+    store = FolderStore(tmp_path)
+    assert checkpoints.latest_step(store) == 0
+    for step in (8, 16, 24):
+        checkpoints.save_state(store, step, STATE)
+    store.overwrite("checkpoints/step-000032/state.safetensors", b"killed while writing")
+    assert checkpoints.latest_step(store) == 24
+    loaded = checkpoints.load_state(store, 24)
+    assert all(torch.equal(loaded[name], value) for name, value in STATE.items())
+    assert {key.split("/")[1] for key in store.list("checkpoints")} == {f"step-0000{n}" for n in (16, 24, 32)}
+
+
+def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.save_state(store, 8, STATE)
+    path = store.local_path("checkpoints/step-000008/state.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(errors.DamagedFile, match=r"step-000008/state\.safetensors has changed(.|\n)*Delete the folder"):
+        checkpoints.load_state(store, 8)
+
+
+def test_a_finished_training_keeps_its_network_and_nothing_else(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.save_state(store, 8, STATE)
+    assert checkpoints.finished_model(store) is None
+    store.overwrite(checkpoints.MODEL, b"weights")
+    assert checkpoints.finished_model(store) is None
+    checkpoints.finish(store)
+    assert checkpoints.finished_model(store) == b"weights"
+    assert store.list("checkpoints") == []
+    store.overwrite(checkpoints.MODEL, b"wei")
+    with pytest.raises(errors.DamagedFile, match="has 3 bytes, but 7 were stored"):
+        checkpoints.finished_model(store)
+
+
+def test_this_machine_can_train():
+    (finding,) = check()
+    assert finding.ok, finding
+    assert "deepspeed" in finding.detail
