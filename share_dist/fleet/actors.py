@@ -17,9 +17,11 @@ import torch
 from jaxtyping import Int64
 
 from share_dist.body import Body, BodyConfig, BodyLayer, load_body
+from share_dist.data import shard_bytes, shard_is_done, shard_numbers, write_shard
 from share_dist.models import Regressor, load_checkpoint
 from share_dist.render import Records, RenderConfig, Renderer, make_renderer
 from share_dist.scene import ViewPlan
+from share_dist.storage import open_store
 from share_dist.survey import SurveyConfig, error_rows, factor_columns, parquet_from_rows
 
 T = TypeVar("T")
@@ -111,7 +113,7 @@ class RenderActor(_Worker):
         return self.made_renderer
 
     def ready(self) -> Receipt:
-        """Load the body and compile the renderer, on the first view of no plan in particular."""
+        """Load the body and make the renderer."""
         _ = self.renderer
         return super().ready()
 
@@ -123,6 +125,13 @@ class RenderActor(_Worker):
         """Return the factors and the records of consecutive views."""
         views = self.plans[plan].views(range(start, stop), self.body)
         return factor_columns(views), self.renderer.records(views)
+
+    def shard(self, plan: Parcel, card: dict[str, Any], index: int, uri: str) -> int:
+        """Write one shard of a data set into a store that every node sees, and return its number of views."""
+        store, numbers = open_store(uri), shard_numbers(index, card["count"])
+        if not shard_is_done(store, index):
+            write_shard(store, index, shard_bytes(self.records(plan, np.array(numbers)), card))
+        return len(numbers)
 
 
 @ray.remote(max_restarts=-1, max_task_retries=-1)

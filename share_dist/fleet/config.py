@@ -24,7 +24,8 @@ class FleetConfig:
     """Renderers. None means one a core: rendering is what a survey mostly waits for."""
 
     evaluators: int | None = None
-    """Evaluators. None means one for two cores, or one a GPU share when they use GPUs; more only cost memory."""
+    """Evaluators. None means one a core, because network and metrics cost more than the picture at 96 px; or one for
+    each share of a GPU when they use GPUs."""
 
     evaluator_gpus: float = 0.0
     """Part of a GPU that each evaluator books. 0 evaluates on CPUs, with the same rows on every machine of a kind; a
@@ -96,7 +97,7 @@ def pool_sizes(config: FleetConfig, resources: Mapping[str, float]) -> PoolSizes
             "  Set it to 0 to evaluate on CPUs."
         )
     renderers = config.render_actors or cpus
-    usual = math.floor(gpus / config.evaluator_gpus) if config.evaluator_gpus else max(1, cpus // 2)
+    usual = math.floor(gpus / config.evaluator_gpus) if config.evaluator_gpus else cpus
     evaluators = config.evaluators or usual
     # Ray counts resources in ten-thousandths.
     cpus_each = max(math.floor(1e4 * cpus * config.booked_share / (renderers + evaluators)) / 1e4, 1e-4)

@@ -14,14 +14,16 @@ import numpy as np
 import ray
 from jaxtyping import Int64
 
+from share_dist import errors
 from share_dist.body import Body, BodyConfig, load_body
+from share_dist.data import index_card, shard_is_done, shard_numbers, write_index
 from share_dist.fleet.actors import EvaluatorActor, Parcel, Receipt, RenderActor, plan_parcel
 from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.feed import FleetPictures
-from share_dist.fleet.pools import RenderHandles, drop_pool, fetch, make_pool, wait_until_ready
+from share_dist.fleet.pools import RenderHandles, drop_pool, make_pool, wait_until_ready
 from share_dist.fleet.progress import Progress
-from share_dist.fleet.stream import stream_blocks
+from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
@@ -29,6 +31,10 @@ from share_dist.storage import Store
 from share_dist.survey import BLOCK, Survey, SurveyConfig, block_ranges, open_survey, survey_meta, write_block
 from share_dist.survey.blocks import block_is_done
 
+_NOT_SHARED = (
+    "a renderer wrote a shard to {uri}, but this process does not find it there.\n"
+    "  Renderers on other nodes have a folder of their own by that name: give --out one that every node mounts."
+)
 CHUNK = 64
 """Pictures asked for at a time when they go to one place in the end."""
 
@@ -191,18 +197,48 @@ class Fleet:
         if not len(chosen):
             raise ValueError("no view numbers were given, but a picture needs one")
         parcel, actors = plan_parcel(plan), self.renderers
-        asked = []
-        for turn, start in enumerate(range(0, len(chosen), CHUNK)):
-            part, actor = chosen[start : start + CHUNK], actors[turn % len(actors)]
-            asked.append((part, actor, actor.records.remote(parcel, part)))
-        parts = [
-            fetch(
-                lambda actor=actor, part=part: actor.records.remote(parcel, part),
-                reference,
-                self.config.stall_timeout_s,
-                f"rendering views {part[:3].tolist()}…",
-            )
-            for part, actor, reference in asked
-        ]
-        return Records.join(parts)
+        starts = range(0, len(chosen), CHUNK)
 
+        def ask(start: int) -> Any:
+            actor = actors[(start // CHUNK) % len(actors)]
+            return actor.records.remote(parcel, chosen[start : start + CHUNK])
+
+        answers = in_order(starts, ask, EACH * len(actors), self.config.stall_timeout_s, "rendering picture")
+        return Records.join([part for _, part in answers])
+
+    def write_shards(self, plan: ViewPlan, count: int, store: Store, label: str = "render") -> dict[str, Any]:
+        """Write the views 0…count−1 as shards; renderers write them, and only receipts come back.
+
+        Shards that the store holds already are not made again.
+
+        Args:
+            plan: which views.
+            count: how many.
+            store: the data set's own place, seen by every node.
+            label: how progress lines begin.
+
+        Returns:
+            The data set's index.
+
+        Raises:
+            errors.OtherRun: the store holds another data set.
+            errors.NotWritable: a renderer wrote where this process cannot see it.
+            errors.StorageFull: the disk filled up; finished shards are kept.
+        """
+        card = index_card(plan, count, self.body.hash, self.render_config)
+        write_index(store, card)
+        missing = [index for index in range(card["shards"]) if not shard_is_done(store, index)]
+        if not missing:
+            return card
+        actors, parcel = self.renderers, plan_parcel(plan)
+
+        def ask(index: int) -> Any:
+            return actors[index % len(actors)].shard.remote(parcel, card, index, store.uri())
+
+        found = count - sum(len(shard_numbers(index, count)) for index in missing)
+        progress = Progress(label, count, found, f"{len(actors)} renderers")
+        for index, views in in_order(missing, ask, EACH * len(actors), self.config.stall_timeout_s, "writing shard"):
+            if not shard_is_done(store, index):
+                raise errors.NotWritable(_NOT_SHARED.format(uri=store.uri()))
+            progress.add(views)
+        return card

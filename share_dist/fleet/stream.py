@@ -11,7 +11,7 @@ import ray
 from ray import exceptions as lost
 
 from share_dist.errors import WorkersLost
-from share_dist.fleet.pools import LOSSES, users_error, was_lost
+from share_dist.fleet.pools import LOSSES, fetch, users_error, was_lost
 
 EACH = 2
 """Requests an actor has at a time: one in work and one waiting, so that it never stands idle."""
@@ -93,6 +93,19 @@ def stream_blocks(
             yield block, answer
         if time.monotonic() - last > stall_timeout_s:
             raise WorkersLost(_stall(stall_timeout_s, len(first.running), len(second.running)))
+
+
+def in_order(
+    jobs: Sequence[int], ask: Callable[[int], Any], in_flight: int, timeout_s: float, doing: str
+) -> Iterator[tuple[int, Any]]:
+    """Yield each job with its answer, in order, a bounded number being under way; lost ones are asked for again."""
+    under_way = deque[tuple[int, Any]]()
+    for job in [*jobs, *[None] * in_flight]:
+        if job is not None:
+            under_way.append((job, ask(job)))
+        if under_way and (job is None or len(under_way) >= in_flight):
+            first, reference = under_way.popleft()
+            yield first, fetch(lambda first=first: ask(first), reference, timeout_s, f"{doing} {first}")
 
 
 def _answer(reference: Any, block: Block) -> Any:

@@ -1,0 +1,75 @@
+"""A row says what the view was and how wrong the model is, whoever computes it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from share_dist.camera import CAMERA_TABLE_COLUMNS, camera_columns
+from share_dist.errors import BadSetting
+from share_dist.losses import truth_from_records
+from share_dist.metrics import error_columns
+from share_dist.models import predict
+from share_dist.survey import ERROR_COLUMNS, SurveyConfig, block_ranges, error_rows, evaluate_block, factor_columns
+
+
+def test_a_row_holds_the_view_as_the_plan_has_it(survey, plan, figure):
+    view = plan.view(261, figure)
+    assert survey["view_number"].tolist() == list(range(300))
+    assert survey["split"][261] == "steer"
+    assert survey["family"][261] == view.person.family
+    assert survey["elevation_deg"][261] == pytest.approx(math.degrees(view.camera.elevation_rad))
+    assert survey["distance_m"][261] == view.camera.distance_m
+    assert survey["background_kind"][261] == view.scene.background.kind
+    assert survey["light_strength"][261] == view.scene.light.strength
+    assert survey["occluders"][261] == len(view.scene.occluders)
+    assert set(CAMERA_TABLE_COLUMNS) | set(ERROR_COLUMNS) <= set(survey.columns)
+
+
+def test_the_camera_room_reads_a_survey(survey, plan, figure):
+    cameras = [view.camera for view in plan.views(range(300), figure)]
+    np.testing.assert_allclose(camera_columns(survey.columns), camera_columns(cameras), atol=1e-12)
+
+
+def test_errors_are_those_of_the_metrics_room(survey, model, plan, renderer, layer, figure):
+    records = renderer.records(plan.views(range(256, 300), figure))
+    direct = error_columns(predict(model, records.image, "fp32"), truth_from_records(records), layer)
+    for name in ERROR_COLUMNS:
+        np.testing.assert_allclose(survey[name][256:], direct[name], rtol=1e-4, atol=1e-3)
+
+
+def test_rows_are_the_same_bits_however_many_threads_there_are(model, plan, renderer, layer, figure):
+    records = renderer.records(plan.views(range(100), figure))
+    before = torch.get_num_threads()
+    rows = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        rows.append(error_rows(model, layer, records))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    for name in ERROR_COLUMNS:
+        np.testing.assert_array_equal(rows[0][name], rows[1][name])
+
+
+def test_a_block_is_its_factors_and_its_errors(survey, model, plan, renderer, layer, figure):
+    views = plan.views(range(256, 300), figure)
+    rows = evaluate_block(model, layer, renderer.records(views), views)
+    assert list(rows) == [*factor_columns(views), *ERROR_COLUMNS]
+    for name, values in survey.block(1).columns.items():
+        np.testing.assert_array_equal(rows[name], values, err_msg=name)
+
+
+def test_blocks_cover_every_view_once():
+    assert block_ranges(600) == [range(0, 256), range(256, 512), range(512, 600)]
+    assert block_ranges(256) == [range(0, 256)]
+
+
+@pytest.mark.parametrize("count", [0, -5])
+def test_a_survey_of_nothing_is_refused(count):
+    with pytest.raises(BadSetting, match="at least 1"):
+        block_ranges(count)
+    with pytest.raises(BadSetting, match=r"survey\.steer-views"):
+        SurveyConfig(steer_views=count)

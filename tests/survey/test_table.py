@@ -1,0 +1,125 @@
+"""A survey is kept block by block, and what is damaged or foreign is refused by name."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from share_dist import errors
+from share_dist.storage import FolderStore, inside
+from share_dist.survey import Survey, open_survey, parquet_from_rows, rows_from_parquet
+
+
+@pytest.fixture
+def store(tmp_path, survey):
+    survey.save(FolderStore(tmp_path))
+    return FolderStore(tmp_path)
+
+
+def test_what_is_saved_is_loaded(store, survey):
+    again = Survey.load(store)
+    assert again.meta == survey.meta
+    assert len(again) == 300
+    assert again.blocks == 2
+    for name, values in survey.columns.items():
+        assert again[name].dtype == values.dtype
+        np.testing.assert_array_equal(again[name], values)
+
+
+def test_each_block_is_one_parquet_file_that_anyone_can_read(store, survey):
+    assert [key for key in store.list() if key.endswith(".parquet")] == [
+        "block-00000/rows.parquet",
+        "block-00001/rows.parquet",
+    ]
+    table = pq.read_table(store.local_path("block-00001/rows.parquet"))
+    assert table.num_rows == 44
+    assert table.column("mpjpe_mm").to_pylist() == survey["mpjpe_mm"][256:].tolist()
+
+
+def test_the_same_rows_are_the_same_bytes(survey):
+    assert parquet_from_rows(survey.columns) == parquet_from_rows(dict(survey.columns))
+
+
+def test_saving_again_changes_nothing(store, survey):
+    before = {key: store.local_path(key).stat().st_mtime_ns for key in store.list()}
+    survey.save(store)
+    assert before == {key: store.local_path(key).stat().st_mtime_ns for key in store.list()}
+
+
+def test_a_truncated_block_is_named(store):
+    path = store.local_path("block-00001/rows.parquet")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(errors.DamagedFile) as caught:
+        Survey.load(store)
+    assert str(path) in str(caught.value)
+    assert f"Delete the folder {path.parent}" in str(caught.value)
+
+
+def test_a_missing_block_says_how_to_finish(store):
+    store.local_path("block-00000/manifest.json").unlink()
+    with pytest.raises(errors.DamagedFile, match="only what is missing"):
+        Survey.load(store)
+
+
+def test_a_folder_without_a_survey_is_refused(tmp_path):
+    with pytest.raises(errors.DamagedFile, match=r"meta\.json cannot be used: it is not there"):
+        Survey.load(FolderStore(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"format": "survey-v0", "count": 3}'])
+def test_a_broken_or_foreign_meta_is_refused(store, content):
+    store.overwrite("meta.json", content)
+    with pytest.raises(errors.DamagedFile, match=r"meta\.json cannot be used"):
+        Survey.load(store)
+
+
+def test_another_survey_in_the_same_place_is_refused(store, survey):
+    with pytest.raises(errors.OtherRun, match="differs in model_hash"):
+        open_survey(store, survey.meta | {"model_hash": "other"})
+
+
+def test_blocks_of_other_views_are_refused(tmp_path, survey):
+    store = FolderStore(tmp_path)
+    open_survey(store, survey.meta)
+    swapped = Survey({name: values[::-1] for name, values in survey.columns.items()}, survey.meta)
+    swapped.save(store)
+    with pytest.raises(errors.DamagedFile, match="once each, in order"):
+        Survey.load(store)
+
+
+@pytest.mark.parametrize("size", [0, 4, 500])
+def test_bytes_that_are_no_parquet_are_damaged(survey, size):
+    with pytest.raises(errors.DamagedFile, match="not a whole Parquet file"):
+        rows_from_parquet(parquet_from_rows(survey.columns)[:size], "rows.parquet")
+
+
+def test_a_parquet_file_of_something_else_is_refused():
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"price": [1.0]}), sink)
+    with pytest.raises(errors.DamagedFile, match="view_number is missing"):
+        rows_from_parquet(sink.getvalue(), "prices.parquet")
+
+
+def test_the_meta_says_what_was_measured_with_what(survey, plan, figure):
+    assert survey.meta["plan_hash"] == plan.hash
+    assert survey.meta["body_hash"] == figure.hash
+    assert survey.meta["count"] == 300
+    assert survey.meta["render"]["size_px"] == 32
+    assert json.loads(json.dumps(survey.meta)) == survey.meta
+
+
+def test_a_column_that_is_not_there_names_the_nearest(survey):
+    with pytest.raises(KeyError, match="did you mean 'mpjpe_mm'"):
+        survey["mpjpe"]
+
+
+def test_a_survey_lives_inside_a_run(tmp_path, survey):
+    part = inside(FolderStore(tmp_path), "round-00/survey")
+    survey.save(part)
+    assert (tmp_path / "round-00" / "survey" / "meta.json").is_file()
+    assert len(Survey.load(part)) == 300
