@@ -19,8 +19,8 @@ class LearningConfig:
     """One training: how many views, how often each, how fast. Its length follows from the views."""
 
     fresh_views: int = 20_000
-    """Views to render; the training learns from the numbers 0 to fresh_views − 1 of its plan. Rendering costs more
-    than a step on few cores, so this sets the price."""
+    """Views to render; the training learns from the numbers 0 to fresh_views − 1 of its plan. On CPU cores a view costs
+    about as much to render as to learn from, so this sets the price together with `reuse`."""
 
     reuse: int = 4
     """How often each view is learned from, in permuted passes. Past about ten a small network learns the pictures
@@ -40,12 +40,17 @@ class LearningConfig:
     final_share: float = 0.01
     """Rate at the end as part of the peak. The cosine down to almost nothing averages the noise of the last steps."""
 
+    flat_share: float = 0.0
+    """Part of the steps, the last ones, at that final rate. A base model trains until its curve is flat; a fine-tuning
+    has no steps to spare for it."""
+
     weight_decay: float = 1e-2
     """AdamW's, on matrices and kernels only. Hardly felt in one training; it keeps weights from growing over rounds."""
 
     gradient_clip: float = 1.0
-    """Longest gradient allowed, as a norm over all weights. Typical is 0.3; one odd view may give a hundred times
-    that. 0 turns clipping off."""
+    """Longest gradient allowed, as a norm over all weights. Early in base training the median is 1.1 and one in ten
+    exceeds 2.7. AdamW does not care how long gradients are in general, only that no step is far out of line with the
+    others, so half of them being cut costs nothing. 0 turns clipping off."""
 
     frozen_batch_norm: bool = False
     """Keep batch norm's statistics fixed. True for fine-tuning, whose mix of views is not what will be met later;
@@ -67,7 +72,7 @@ class LearningConfig:
     def __post_init__(self) -> None:
         for name in ("fresh_views", "reuse", "batch_size", "learning_rate", "checkpoint_every"):
             require_positive(getattr(self, name), f"learning.{name.replace('_', '-')}")
-        for name in ("warmup_share", "final_share", "colour_jitter", "mirror_share"):
+        for name in ("warmup_share", "final_share", "flat_share", "colour_jitter", "mirror_share"):
             require_share(getattr(self, name), f"learning.{name.replace('_', '-')}")
         for name in ("weight_decay", "gradient_clip"):
             if not getattr(self, name) >= 0:
@@ -108,11 +113,11 @@ def batch_numbers(config: LearningConfig, seed: int, step: int) -> Int64[np.ndar
 
 
 def learning_rate_at(step: int, config: LearningConfig) -> float:
-    """Return the rate of a step: a straight rise to the peak, then half a cosine down to `final_share` of it."""
-    steps = total_steps(config)
-    rise = config.warmup_share * steps
+    """Return the rate of a step: a straight rise to the peak, half a cosine down to `final_share` of it, then flat."""
+    rise = config.warmup_share * total_steps(config)
+    end = (1.0 - config.flat_share) * total_steps(config)
     if step < rise:
         return config.learning_rate * (step + 1) / (rise + 1)
-    progress = (step - rise) / max(steps - rise, 1.0)
+    progress = (step - rise) / max(end - rise, 1.0)
     low = config.final_share
     return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
