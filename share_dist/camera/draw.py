@@ -76,8 +76,14 @@ class Lens:
     """Where the person does not fit, the lens is widened up to this, a phone's ultra-wide camera; what still does
     not fit is cut off by the frame. Equal to high_deg where a lens is never widened."""
 
+    room: float = 1.3
+    """A widened lens leaves this much room round the person, so that the crop, jitter included, seldom reaches past
+    the frame: black borders would tell a network how near the camera stands."""
+
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be."""
+        if not self.room >= 1:
+            raise BadSetting(f"A lens leaves room for {self.room} of the person, but it must be 1 or more.")
         if not 0 < self.low_deg <= self.high_deg <= self.widest_deg < 180:
             raise BadSetting(
                 f"A lens from {self.low_deg}° to {self.high_deg}°, at widest {self.widest_deg}°: the three must "
@@ -90,7 +96,7 @@ class Lens:
         widest = math.radians(self.widest_deg)
         if self.widest_deg == self.high_deg or fov >= widest:
             return fov
-        return min(max(fov, _fov_to_hold(camera, space)), widest)
+        return min(max(fov, _fov_to_hold(camera, space, self.room)), widest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +192,10 @@ def require_distances(low_m: float, high_m: float, owner: str) -> None:
     require_range(low_m, high_m, f"{owner}.distance_m", 1e-3, math.inf)
 
 
-def _fov_to_hold(camera: Camera, space: Space) -> float:
-    """The narrowest diagonal field of view whose frame holds every sphere of the body, radians."""
+def _fov_to_hold(camera: Camera, space: Space, room: float) -> float:
+    """The narrowest diagonal field of view whose frame holds every sphere of the body with some room, radians."""
     points = points_in_camera(space.points_m, camera)
     depth = np.maximum(points[:, 2], NEAR_M)
     across = float(((np.abs(points[:, 0]) + space.radii_m) / depth).max())
     along = float(((np.abs(points[:, 1]) + space.radii_m) / depth).max())
-    return fov_from_focal_px(min(FRAME_SIZE_PX[0] / 2 / across, FRAME_SIZE_PX[1] / 2 / along))
+    return fov_from_focal_px(min(FRAME_SIZE_PX[0] / 2 / across, FRAME_SIZE_PX[1] / 2 / along) / room)
