@@ -49,8 +49,8 @@ class LearningConfig:
 
     gradient_clip: float = 1.0
     """Longest gradient allowed, as a norm over all weights. Early in base training the median is 1.1 and one in ten
-    exceeds 2.7. AdamW does not care how long gradients are in general, only that no step is far out of line with the
-    others, so half of them being cut costs nothing. 0 turns clipping off."""
+    exceeds 2.7. AdamW divides by the gradients' usual length anyway; the limit keeps single odd batches from counting
+    for more than the others. 0 turns clipping off."""
 
     frozen_batch_norm: bool = False
     """Keep batch norm's statistics fixed. True for fine-tuning, whose mix of views is not what will be met later;
