@@ -52,9 +52,10 @@ def _import_pyrender():
 def _no_gl(error: Exception) -> str:
     """What failed, in what surroundings, and the remedy."""
     device = os.environ.get("EGL_DEVICE_ID", "not set")
+    cards = "there" if os.path.isdir("/dev/dri") else "absent"
     return (
         f"pyrender could not open an EGL context: {type(error).__name__}: {error}\n"
-        f"  PYOPENGL_PLATFORM=egl, EGL_DEVICE_ID {device}, /dev/dri {'there' if os.path.isdir('/dev/dri') else 'absent'}."
+        f"  PYOPENGL_PLATFORM=egl, EGL_DEVICE_ID {device}, /dev/dri {cards}."
         f"\n  {_REMEDY}"
     )
 

@@ -20,8 +20,8 @@ _SAME_DEPTH = _f(0.01)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _light_on(nx, ny, nz, up, ambient, lights, out):
-    """Linear light on a matt surface: ambient from above more than from below, then each directional light.
+def _light_on(nx, ny, nz, up, ambient, lights):
+    """Linear light on a matt surface: ambient, more of it from above than from below, then each directional light.
 
     Args:
         nx: normal of any length, camera frame, its x;
@@ -30,23 +30,26 @@ def _light_on(nx, ny, nz, up, ambient, lights, out):
         up: [3] the world's up, camera frame.
         ambient: [3] linear.
         lights: [L,6] unit direction towards the light (camera frame), then its linear colour.
-        out: [3], written.
+
+    Returns:
+        Red, green, blue.
     """
     scale = _f(1.0) / np.sqrt(nx * nx + ny * ny + nz * nz + _f(1e-20))
     nx, ny, nz = nx * scale, ny * scale, nz * scale
     sky = _f(0.75) + _f(0.25) * (nx * up[0] + ny * up[1] + nz * up[2])
-    for k in range(3):
-        out[k] = ambient[k] * sky
+    red, green, blue = ambient[0] * sky, ambient[1] * sky, ambient[2] * sky
     for i in range(lights.shape[0]):
         facing = nx * lights[i, 0] + ny * lights[i, 1] + nz * lights[i, 2]
         if facing > _f(0.0):
-            for k in range(3):
-                out[k] += facing * lights[i, 3 + k]
+            red += facing * lights[i, 3]
+            green += facing * lights[i, 4]
+            blue += facing * lights[i, 5]
+    return red, green, blue
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def paint_person(
-    image, samples, face_of_pixel, inverse_z, bary, faces, surface, marks, cuts, colours,
+    image, samples, inverse_z, hit, faces, surface, marks, cuts, colours,
     up, ambient, lights, grey,
 ):  # fmt: skip
     """Blend the person into `image` [S,S,3] float32 (screen values 0…255), drawn over what is there.
@@ -57,44 +60,43 @@ def paint_person(
     (camera frame) of each vertex, side by side because they are always read together.
     """
     size = image.shape[0]
-    light = np.empty(3, np.float32)
-    total = np.empty(3, np.float32)
     for y in range(size):
         for x in range(size):
             covered = 0
-            total[:] = _f(0.0)
-            lit_at = _f(0.0)
+            lit_at = red = green = blue = total_red = total_green = total_blue = _f(0.0)
             for sy in range(y * samples, (y + 1) * samples):
                 for sx in range(x * samples, (x + 1) * samples):
-                    f = face_of_pixel[sy, sx]
-                    if f < 0:
+                    depth = inverse_z[sy, sx]
+                    if depth == _f(0.0):
                         continue
                     covered += 1
-                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-                    wa, wb = bary[sy, sx, 0], bary[sy, sx, 1]
+                    wa, wb, f = hit[sy, sx, 0], hit[sy, sx, 1], int(hit[sy, sx, 2])
                     wc = _f(1.0) - wa - wb
-                    if abs(inverse_z[sy, sx] - lit_at) > _SAME_DEPTH * lit_at:
-                        lit_at = inverse_z[sy, sx]
-                        nx = wa * surface[a, 3] + wb * surface[b, 3] + wc * surface[c, 3]
-                        ny = wa * surface[a, 4] + wb * surface[b, 4] + wc * surface[c, 4]
-                        nz = wa * surface[a, 5] + wb * surface[b, 5] + wc * surface[c, 5]
-                        _light_on(nx, ny, nz, up, ambient, lights, light)
-                    rx = wa * surface[a, 0] + wb * surface[b, 0] + wc * surface[c, 0]
-                    ry = wa * surface[a, 1] + wb * surface[b, 1] + wc * surface[c, 1]
-                    rz = wa * surface[a, 2] + wb * surface[b, 2] + wc * surface[c, 2]
-                    slot = slot_of(rx, ry, rz, marks, cuts)
-                    for k in range(3):
-                        total[k] += min(light[k] * colours[slot, k], _f(1.0))
+                    p, q, r = faces[f, 0], faces[f, 1], faces[f, 2]
+                    if abs(depth - lit_at) > _SAME_DEPTH * lit_at:
+                        lit_at = depth
+                        nx = wa * surface[p, 3] + wb * surface[q, 3] + wc * surface[r, 3]
+                        ny = wa * surface[p, 4] + wb * surface[q, 4] + wc * surface[r, 4]
+                        nz = wa * surface[p, 5] + wb * surface[q, 5] + wc * surface[r, 5]
+                        red, green, blue = _light_on(nx, ny, nz, up, ambient, lights)
+                    rest_x = wa * surface[p, 0] + wb * surface[q, 0] + wc * surface[r, 0]
+                    rest_y = wa * surface[p, 1] + wb * surface[q, 1] + wc * surface[r, 1]
+                    rest_z = wa * surface[p, 2] + wb * surface[q, 2] + wc * surface[r, 2]
+                    slot = slot_of(rest_x, rest_y, rest_z, marks, cuts)
+                    total_red += min(red * colours[slot, 0], _f(1.0))
+                    total_green += min(green * colours[slot, 1], _f(1.0))
+                    total_blue += min(blue * colours[slot, 2], _f(1.0))
             if covered == 0:
                 continue
             share = _f(covered) / _f(samples * samples)
-            for k in range(3):
-                mean = total[k] / _f(covered)
-                image[y, x, k] = share * grey[int(mean * _f(4096.0))] + (_f(1.0) - share) * image[y, x, k]
+            rest = _f(1.0) - share
+            image[y, x, 0] = share * grey[int(total_red / _f(covered) * _f(4096.0))] + rest * image[y, x, 0]
+            image[y, x, 1] = share * grey[int(total_green / _f(covered) * _f(4096.0))] + rest * image[y, x, 1]
+            image[y, x, 2] = share * grey[int(total_blue / _f(covered) * _f(4096.0))] + rest * image[y, x, 2]
 
 
 @njit(cache=True, nogil=True)
-def depth_and_parts(samples, face_of_pixel, inverse_z, faces, bary, joint_of_vertex, hidden, depth_m, parts):
+def depth_and_parts(samples, inverse_z, hit, faces, joint_of_vertex, hidden, depth_m, parts):
     """Depth in metres and body part (1 + joint) of each pixel, 0 where the person is not seen.
 
     One sample stands for the pixel: its centre, or the one up and left of it when there are four.
@@ -103,13 +105,12 @@ def depth_and_parts(samples, face_of_pixel, inverse_z, faces, bary, joint_of_ver
     for y in range(size):
         for x in range(size):
             sy, sx = y * samples, x * samples
-            f = face_of_pixel[sy, sx]
-            if f < 0 or hidden[y, x]:
+            if inverse_z[sy, sx] == _f(0.0) or hidden[y, x]:
                 depth_m[y, x] = _f(0.0)
                 parts[y, x] = 0
                 continue
             depth_m[y, x] = _f(1.0) / inverse_z[sy, sx]
-            wa, wb = bary[sy, sx, 0], bary[sy, sx, 1]
+            f, wa, wb = int(hit[sy, sx, 2]), hit[sy, sx, 0], hit[sy, sx, 1]
             wc = _f(1.0) - wa - wb
             corner = 0 if wa >= wb and wa >= wc else (1 if wb >= wc else 2)
             parts[y, x] = 1 + joint_of_vertex[faces[f, corner]]

@@ -35,9 +35,8 @@ class RasterRenderer:
         self._joint_of_vertex = body.dominant_joint.astype(np.uint8)
         self._landmarks = landmarks(body)
         fine, size = config.size_px * config.samples, config.size_px
-        self._face_of_pixel = np.empty((fine, fine), np.int32)
         self._inverse_z = np.empty((fine, fine), np.float32)
-        self._bary = np.empty((fine, fine, 2), np.float32)
+        self._hit = np.empty((fine, fine, 4), np.float32)
         self._screen = np.empty((0, 3), np.float32)
         self._canvas = np.empty((size, size, 3), np.float32)
         self._hidden = np.empty((size, size), np.bool_)
@@ -81,7 +80,7 @@ class RasterRenderer:
         """Draw the person over what the canvas shows."""
         self._fill_buffer(sight)
         paint_person(
-            image, self.config.samples, self._face_of_pixel, self._inverse_z, self._bary, self._faces, self._surface,
+            image, self.config.samples, self._inverse_z, self._hit, self._faces, self._surface,
             self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
         )  # fmt: skip
 
@@ -91,7 +90,7 @@ class RasterRenderer:
         self._screen = to_screen(
             sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine
         )
-        fill_zbuffer(self._screen, self._faces, self._face_of_pixel, self._inverse_z, self._bary)
+        fill_zbuffer(self._screen, self._faces, self._inverse_z, self._hit)
         vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
 
     def _write_extras(self, sight: Sight, out: dict[str, np.ndarray]) -> None:
@@ -101,7 +100,7 @@ class RasterRenderer:
             depth_m = out["depth_m"] if "depth_m" in out else np.empty(hidden.shape, np.float32)
             parts = out["parts"] if "parts" in out else np.empty(hidden.shape, np.uint8)
             depth_and_parts(
-                samples, self._face_of_pixel, self._inverse_z, self._faces, self._bary, self._joint_of_vertex, hidden,
+                samples, self._inverse_z, self._hit, self._faces, self._joint_of_vertex, hidden,
                 depth_m, parts,
             )  # fmt: skip
         if "vertex_visible" in out:

@@ -69,18 +69,17 @@ def to_screen(points_cam_m, focal_x, centre_x, centre_y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_zbuffer(screen, faces, face_of_pixel, inverse_z, bary):
+def fill_zbuffer(screen, faces, inverse_z, hit):
     """Draw all front-facing triangles; pixel centres lie at half-integers.
 
     Args:
         screen: [V,3] pixel x, y and 1/z from `to_screen`.
         faces: [F,3] int32, counter-clockwise seen from outside.
-        face_of_pixel: [S,S] int32, out: the face seen, −1 for none.
         inverse_z: [S,S], out: 1/z of the surface, 0 for none.
-        bary: [S,S,2], out: perspective-correct weights of the face's first two corners.
+        hit: [S,S,4], out where there is a surface: perspective-correct weights of the face's first two corners, the
+            face's number (exact in float32), and one unused place that keeps a pixel on one line of the cache.
     """
-    size = face_of_pixel.shape[0]
-    face_of_pixel[:, :] = -1
+    size = inverse_z.shape[0]
     inverse_z[:, :] = _ZERO
     limit = np.float32(size)
     for f in range(faces.shape[0]):
@@ -108,6 +107,7 @@ def fill_zbuffer(screen, faces, face_of_pixel, inverse_z, bary):
         for y in range(y_first, y_last + 1):
             py = np.float32(y) + _HALF
             px = np.float32(x_first) + _HALF
+            row_z, row_hit = inverse_z[y], hit[y]
             row_a = ((xb - px) * (yc - py) - (xc - px) * (yb - py)) * scale
             row_b = ((xc - px) * (ya - py) - (xa - px) * (yc - py)) * scale
             for x in range(x_first, x_last + 1):
@@ -120,11 +120,11 @@ def fill_zbuffer(screen, faces, face_of_pixel, inverse_z, bary):
                 ia = wa * za
                 ib = wb * zb
                 inverse = ia + ib + wc * zc
-                if inverse > inverse_z[y, x]:
-                    inverse_z[y, x] = inverse
-                    face_of_pixel[y, x] = f
-                    bary[y, x, 0] = ia / inverse
-                    bary[y, x, 1] = ib / inverse
+                if inverse > row_z[x]:
+                    row_z[x] = inverse
+                    row_hit[x, 0] = ia / inverse
+                    row_hit[x, 1] = ib / inverse
+                    row_hit[x, 2] = np.float32(f)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
