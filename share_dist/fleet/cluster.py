@@ -48,16 +48,22 @@ def _start_here(config: FleetConfig) -> None:
     # Ray warns that it does the safe thing. The mode cannot be set here to spare us that: Ray reads it when imported.
     setup = logging.getLogger("ray._private.authentication.authentication_token_setup")
     setup.addFilter(lambda record: "Token authentication is enabled" not in record.getMessage())
-    ray.init(
-        address="local",
-        namespace=NAMESPACE,
-        num_cpus=config.cpus or len(os.sched_getaffinity(0)),
-        object_store_memory=config.object_store_mb * 1_000_000,
-        include_dashboard=False,
-        log_to_driver=config.worker_output,
-        logging_level=logging.ERROR,
-        configure_logging=False,
-    )
+    try:
+        ray.init(
+            address="local",
+            namespace=NAMESPACE,
+            num_cpus=config.cpus or len(os.sched_getaffinity(0)),
+            object_store_memory=config.object_store_mb * 1_000_000,
+            include_dashboard=False,
+            log_to_driver=config.worker_output,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+        )
+    except (ConnectionError, RuntimeError, OSError) as error:
+        raise WorkersLost(
+            f"Ray did not start on this machine ({str(error).strip().splitlines()[0]}).\n"
+            "  Its logs are under /tmp/ray/session_latest/logs. A machine that is very busy may be too slow: try again."
+        ) from error
     # Ray writes its token with the usual permissions, which let every user of the machine read it.
     token = Path.home() / ".ray" / "auth_token"
     if token.is_file() and token.stat().st_uid == os.getuid():

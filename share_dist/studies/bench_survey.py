@@ -1,0 +1,141 @@
+"""`bench survey`: what Ray costs a survey, and what a second core brings.
+
+Both sides measure the same network on the same views, one core each: the plain loop pinned to a core, then Ray with
+everything it starts pinned to that core. Rates are marginal, from a small and a large survey, so that starting up and
+committing the first block cancel. Runs alternate, because other work on the machine comes and goes; the median counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from share_dist.body import BodyLayer, PeopleDistribution, load_body
+from share_dist.camera import AllCameras
+from share_dist.fleet import Fleet, FleetConfig
+from share_dist.models import make_model
+from share_dist.render import RenderConfig, make_renderer
+from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
+from share_dist.storage import FolderStore
+from share_dist.survey import Survey, plain_survey
+
+Measure = Callable[[int], Survey]
+
+
+def run(json_path: Path | None = None, small: int = 512, large: int = 2048, repeats: int = 3) -> dict[str, Any]:
+    """Compare the surveys, print a table, and write every figure as JSON.
+
+    Args:
+        json_path: where to; None writes nothing.
+        small: views of the smaller survey, a multiple of 256.
+        large: views of the larger one.
+        repeats: how often each is measured.
+
+    Returns:
+        The figures; `ratio` is the rate of Ray on one core over that of the plain loop, `two_actors_ratio` that of
+        two render actors on two cores, None on a machine with one.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    sizes = (small, large)
+    plain, alone = _compare(cores[:1], sizes, repeats)
+    figures: dict[str, Any] = {
+        "views": list(sizes),
+        "plain_seconds": plain,
+        "ray_one_core_seconds": alone,
+        "plain_views_per_s": _rate(plain, sizes),
+        "ray_one_core_views_per_s": _rate(alone, sizes),
+        "ratio": _ratio(alone, plain, sizes),
+        "ray_two_cores_views_per_s": None,
+        "two_actors_ratio": None,
+    }
+    if len(cores) > 1:
+        plain_again, both = _compare(cores[:2], sizes, repeats)
+        figures |= {
+            "plain_again_seconds": plain_again,
+            "ray_two_cores_seconds": both,
+            "ray_two_cores_views_per_s": _rate(both, sizes),
+            "two_actors_ratio": _ratio(both, plain_again, sizes),
+        }
+    _print(figures)
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        json_path.write_text(json.dumps(figures, indent=1))
+    print(f"survey ratio={figures['ratio']:.3f}")
+    return figures
+
+
+def _compare(cores: list[int], sizes: tuple[int, int], repeats: int) -> tuple[list[list[float]], list[list[float]]]:
+    """Time the plain loop on the first core and Ray on all of them, by turns; seconds of [small, large] each time."""
+    plan = ViewPlan(PeopleDistribution(), AllCameras(), SceneDistribution.from_config(SceneConfig()), "steer", 1)
+    body, model = load_body(), make_model().eval()
+    renderer, layer = make_renderer(body, RenderConfig()), BodyLayer(body)
+    config = FleetConfig(cpus=len(cores), render_actors=len(cores), evaluators=len(cores))
+    plain: list[list[float]] = []
+    ray: list[list[float]] = []
+    with _pinned(cores), Fleet(config) as fleet, tempfile.TemporaryDirectory() as folder:
+
+        def on_ray(count: int) -> Survey:
+            store = FolderStore(Path(folder, f"{count}-{len(ray)}-{time.monotonic_ns()}"))
+            return fleet.survey(model, plan, count, store, label="bench")
+
+        def in_a_loop(count: int) -> Survey:
+            with _pinned(cores[:1]):
+                return plain_survey(model, plan, count, renderer, layer)  # pyright: ignore[reportArgumentType]
+
+        # Every actor loads and compiles before the clock runs, and so does the loop.
+        on_ray(256 * 4 * len(cores))
+        in_a_loop(64)
+        for _ in range(repeats):
+            plain.append([_seconds(in_a_loop, count) for count in sizes])
+            ray.append([_seconds(on_ray, count) for count in sizes])
+    return plain, ray
+
+
+@contextmanager
+def _pinned(cores: list[int]) -> Iterator[None]:
+    """Keep this process, and all it starts meanwhile, on these cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _seconds(measure: Measure, count: int) -> float:
+    started = time.perf_counter()
+    measure(count)
+    return time.perf_counter() - started
+
+
+def _marginal(pair: list[float], sizes: tuple[int, int]) -> float:
+    return (sizes[1] - sizes[0]) / (pair[1] - pair[0])
+
+
+def _rate(seconds: list[list[float]], sizes: tuple[int, int]) -> float:
+    return statistics.median(_marginal(pair, sizes) for pair in seconds)
+
+
+def _ratio(ray: list[list[float]], plain: list[list[float]], sizes: tuple[int, int]) -> float:
+    """Median of the ratios of neighbours in time: a slow minute of the machine hits both sides of a pair."""
+    pairs = zip(ray, plain, strict=True)
+    return statistics.median(_marginal(r, sizes) / _marginal(p, sizes) for r, p in pairs)
+
+
+def _print(figures: dict[str, Any]) -> None:
+    rows = [
+        ("plain loop, one core", figures["plain_views_per_s"], 1.0, ""),
+        ("Ray, one core", figures["ray_one_core_views_per_s"], figures["ratio"], "0.9"),
+        ("Ray, two cores", figures["ray_two_cores_views_per_s"], figures["two_actors_ratio"], "1.6"),
+    ]
+    print(f"{'marginal rates':<24}{'views/s':>10}{'ratio':>8}{'wanted':>8}")
+    for name, rate, ratio, wanted in rows:
+        if rate is not None:
+            print(f"{name:<24}{rate:>10.1f}{ratio:>8.2f}{wanted:>8}")

@@ -1,0 +1,91 @@
+"""Pool sizes fit the cluster, and settings that cannot work are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from share_dist.errors import BadSetting
+from share_dist.fleet import FleetConfig, pool_sizes
+from share_dist.fleet.feed import PictureCache
+from share_dist.fleet.progress import Progress
+from share_dist.render import Records
+
+
+def test_two_cores_hold_the_fleet_and_a_training_worker():
+    sizes = pool_sizes(FleetConfig(), {"CPU": 2.0})
+    assert (sizes.renderers, sizes.evaluators) == (2, 2)
+    booked = sizes.cpus_each * (sizes.renderers + sizes.evaluators)
+    assert 0 < booked <= 0.5
+
+
+def test_pools_grow_with_the_cluster_and_settings_win():
+    assert pool_sizes(FleetConfig(), {"CPU": 64.0}).renderers == 64
+    assert pool_sizes(FleetConfig(render_actors=3, evaluators=1), {"CPU": 64.0}).evaluators == 1
+    assert pool_sizes(FleetConfig(evaluator_gpus=0.5), {"CPU": 8.0, "GPU": 2.0}).evaluators == 4
+
+
+def test_however_small_the_cluster_every_actor_books_something():
+    assert pool_sizes(FleetConfig(render_actors=5000), {"CPU": 1.0}).cpus_each >= 1e-4
+
+
+def test_evaluators_on_gpus_need_gpus():
+    with pytest.raises(BadSetting, match="the cluster has 0 GPUs"):
+        pool_sizes(FleetConfig(evaluator_gpus=0.5), {"CPU": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("render_actors", 0, r"fleet\.render-actors is 0"),
+        ("evaluators", -1, r"fleet\.evaluators is -1"),
+        ("cpus", 0, r"fleet\.cpus is 0"),
+        ("booked_share", 1.5, r"fleet\.booked-share is 1\.5"),
+        ("object_store_mb", 10, r"fleet\.object-store-mb is 10"),
+        ("stall_timeout_s", 0, r"fleet\.stall-timeout-s is 0"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused(name, value, said):
+    with pytest.raises(BadSetting, match=said):
+        FleetConfig(**{name: value})
+
+
+def test_progress_speaks_at_most_every_ten_seconds_and_at_the_end():
+    now, lines = [0.0], []
+    progress = Progress("round 02 survey", 4096, 0, "6 renderers", lines.append, lambda: now[0])
+    for _ in range(16):
+        now[0] += 4
+        progress.add(256)
+    assert len(lines) == 6
+    assert lines[0] == "round 02 survey     768/4,096 views   18 %     64.0 views/s  eta 0:00:52  6 renderers"
+    assert "4,096/4,096 views  100 %" in lines[-1]
+    assert "in 64 s" in lines[-1]
+
+
+def test_progress_says_what_was_found_and_does_not_count_it_as_speed():
+    now, lines = [0.0], []
+    progress = Progress("survey", 1000, 500, "", lines.append, lambda: now[0])
+    now[0] = 10
+    progress.add(100)
+    assert lines[0] == "survey  500/1,000 views were there already"
+    assert "10.0 views/s  eta 0:00:40" in lines[1]
+
+
+def some_records(numbers):
+    count = len(numbers)
+    shapes = {
+        "image": (4, 4, 3), "pose": (24, 3, 3), "betas": (10,), "joints_cam_m": (24, 3), "joints_px": (24, 2),
+        "focal_px": (), "principal_px": (2,), "frame_size_px": (2,), "bbox_px": (3,), "crop_from_frame": (2, 3),
+    }  # fmt: skip
+    kinds = {"image": np.uint8}
+    arrays = {name: np.zeros((count, *shape), kinds.get(name, np.float32)) for name, shape in shapes.items()}
+    return Records(numbers=np.array(numbers, np.int64), **arrays)
+
+
+def test_the_cache_keeps_what_fits_and_hands_out_the_rest_unkept():
+    size = sum(array.nbytes for array in some_records(range(10)).arrays().values())
+    cache = PictureCache(2 * size)
+    for start in (0, 10, 20):
+        assert set(cache.add(some_records(range(start, start + 10)))) == set(range(start, start + 10))
+    assert set(cache.rows) == set(range(20))
+    assert cache.used_bytes == 2 * size

@@ -1,0 +1,150 @@
+"""A survey on Ray is the plain loop's, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from share_dist import errors
+from share_dist.models import checkpoint_bytes, make_model
+from share_dist.storage import FolderStore
+from share_dist.survey import Survey
+
+pytestmark = pytest.mark.slow
+
+
+def assert_same_rows(found, plain):
+    assert found["view_number"].tolist() == list(range(len(found)))
+    for name, values in plain.columns.items():
+        np.testing.assert_array_equal(found[name], values[: len(found)], err_msg=name)
+
+
+def test_a_survey_is_the_plain_loops_and_is_found_when_asked_for_again(fleet, model, plan, plain, tmp_path):
+    found = fleet.survey(model, plan, 300, FolderStore(tmp_path))
+    assert_same_rows(found, plain)
+    assert found.meta == plain.meta | {"count": 300}
+    started = time.perf_counter()
+    assert_same_rows(fleet.survey(model, plan, 300, FolderStore(tmp_path)), plain)
+    assert time.perf_counter() - started < 2
+
+
+def test_killed_renderers_and_evaluators_cost_time_but_no_row(fleet, model, plan, plain, tmp_path, kill):
+    """SIGKILL a renderer and the only evaluator in mid-survey; every row is there once, with the same bits."""
+    fleet.survey(model, plan, 1, FolderStore(tmp_path / "warm"))
+    killed = []
+
+    def strike():
+        while not (tmp_path / "survey").exists():
+            time.sleep(0.01)
+        for actor in (fleet.renderers[0], fleet.evaluators[0], fleet.renderers[1]):
+            killed.append(kill(actor))
+            time.sleep(0.3)
+
+    murderer = threading.Thread(target=strike)
+    murderer.start()
+    found = fleet.survey(model, plan, len(plain), FolderStore(tmp_path / "survey"))
+    murderer.join(timeout=60)
+    assert len(set(killed)) == 3
+    assert not any(psutil.pid_exists(process) for process in killed)
+    assert_same_rows(found, plain)
+    assert found.meta == plain.meta
+
+
+DRIVER = """
+    from pathlib import Path
+    from share_dist.fleet import Fleet, FleetConfig
+    from share_dist.render import RenderConfig
+    from share_dist.scene import ViewPlan
+    from share_dist.storage import FolderStore
+
+    plan = ViewPlan.from_json(Path({folder!r}, "plan.json").read_text())
+    config = FleetConfig(cpus=2, render_actors=1, evaluators=1, object_store_mb=100)
+    with Fleet(config, render=RenderConfig(size_px={size_px})) as fleet:
+        fleet.survey(Path({folder!r}, "model.safetensors"), plan, {count}, FolderStore({folder!r} + "/survey"))
+"""
+
+
+def test_a_driver_killed_in_mid_survey_goes_on_where_it_was(fleet, figure, model, plan, plain, tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
+    (tmp_path / "model.safetensors").write_bytes(checkpoint_bytes(model, {"body_hash": figure.hash}))
+    script = textwrap.dedent(DRIVER).format(folder=str(tmp_path), count=len(plain), size_px=fleet.render_config.size_px)
+    driver = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    first = tmp_path / "survey" / "block-00000" / "manifest.json"
+    while not first.exists():
+        assert driver.poll() is None, "the driver ended by itself"
+        time.sleep(0.02)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    store, written = FolderStore(tmp_path / "survey"), first.stat().st_mtime_ns
+    done = len([key for key in store.list() if key.endswith("manifest.json")])
+    assert 1 <= done < 5
+    with pytest.raises(errors.DamagedFile, match="only what is missing"):
+        Survey.load(store)
+    found = fleet.survey(tmp_path / "model.safetensors", plan, len(plain), store)
+    assert first.stat().st_mtime_ns == written
+    assert_same_rows(found, plain)
+    psutil.wait_procs(children, timeout=30)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_another_model_in_the_same_place_is_refused_before_work(fleet, model, plan, tmp_path):
+    fleet.survey(model, plan, 10, FolderStore(tmp_path))
+    with pytest.raises(errors.OtherRun, match="differs in model_hash"):
+        fleet.survey(make_model(seed=9), plan, 10, FolderStore(tmp_path))
+
+
+def test_a_model_of_another_body_or_a_broken_one_is_refused_before_work(fleet, model, plan, tmp_path):
+    with pytest.raises(errors.WrongBody):
+        fleet.survey(checkpoint_bytes(model, {"body_hash": "f" * 64}), plan, 10, FolderStore(tmp_path / "a"))
+    broken = checkpoint_bytes(model, {"body_hash": fleet.body.hash})[:-100]
+    with pytest.raises(errors.DamagedFile):
+        fleet.survey(broken, plan, 10, FolderStore(tmp_path / "b"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_disk_that_fills_up_keeps_finished_blocks(fleet, model, plan, plain, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], check=True)
+    try:
+        with pytest.raises(errors.StorageFull, match="Everything finished so far is kept"):
+            fleet.survey(model, plan, len(plain), FolderStore(small / "survey"))
+        kept = [key for key in FolderStore(small).list() if key.endswith("manifest.json")]
+        assert kept
+        subprocess.run(["mount", "-o", "remount,size=2m", str(small)], check=True)
+        assert_same_rows(fleet.survey(model, plan, len(plain), FolderStore(small / "survey")), plain)
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_actors_that_find_no_room_are_an_error_that_says_so(fleet, plan, tmp_path):
+    import ray
+
+    from share_dist.fleet import Fleet, FleetConfig
+
+    @ray.remote(num_cpus=1.2)
+    class Greedy:
+        def ready(self):
+            return True
+
+    greedy = Greedy.remote()
+    ray.get(greedy.ready.remote())
+    config = FleetConfig(render_actors=1, evaluators=1, booked_share=1.0, start_timeout_s=2)
+    with Fleet(config, render=fleet.render_config) as other, pytest.raises(errors.WorkersLost) as caught:
+        other.records(plan, [0])
+    ray.kill(greedy)
+    assert "none of 1 renderers became ready within 2 s" in str(caught.value)
+    assert "The cluster has 2 CPUs and 0 GPUs" in str(caught.value)
+    assert "fleet.render-actors" in str(caught.value)
