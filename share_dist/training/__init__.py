@@ -12,6 +12,7 @@ survives a crash; what a step computes is `learning`'s, and where records come f
 The same command after a crash goes on from the last checkpoint, with the exact next sample.
 """
 
+from share_dist.training.checkpoints import snapshot_key as snapshot_key
 from share_dist.training.config import TrainingConfig as TrainingConfig
 from share_dist.training.config import TrainingJob as TrainingJob
 from share_dist.training.health import check as check

@@ -23,6 +23,11 @@ JOB, FOLDER, STATE, FINISHED, RAY = "job.json", "checkpoints", "state.safetensor
 MODEL = f"{FINISHED}/model.safetensors"
 
 
+def snapshot_key(step: int) -> str:
+    """Return where the network as it was after `step` steps is kept, when snapshots are asked for."""
+    return f"snapshots/step-{step:06d}.safetensors"
+
+
 def claim(job: TrainingJob, store: Store) -> None:
     """Write the job's description into the store, or find the same one there.
 

@@ -38,6 +38,9 @@ class TrainingConfig:
     ahead_steps: int = 4
     """Steps for which records are asked for in advance, so that drawing and learning overlap."""
 
+    snapshot_every: int = 0
+    """Steps between copies of the network that are kept, for a curve of its error over the training; 0 keeps none."""
+
     start_deadline_s: float = 120.0
     """How long to wait until the cluster has room for all workers; then the training ends with what is missing."""
 
@@ -51,6 +54,8 @@ class TrainingConfig:
             require_positive(self.threads_per_worker, "training.threads-per-worker")
         if self.zero_stage not in (0, 1, 2, 3):
             raise BadSetting(f"training.zero-stage is {self.zero_stage}, but DeepSpeed has the stages 0, 1, 2 and 3.")
+        if self.snapshot_every < 0:
+            raise BadSetting(f"training.snapshot-every is {self.snapshot_every}, but it must be 0 (none) or more.")
         if self.worker_failures < 0:
             raise BadSetting(f"training.worker-failures is {self.worker_failures}, but it must be 0 or more.")
 

@@ -76,7 +76,9 @@ def run_rank(task: RankTask) -> None:
             rank_log.step(report)
         if (step + 1) % task.job.learning.checkpoint_every == 0 and step + 1 < total:
             save_checkpoint(task, engine, rank, step + 1)
-    write_model(task, engine, rank)
+        if task.config.snapshot_every and (step + 1) % task.config.snapshot_every == 0:
+            write_model(task, engine, rank, checkpoints.snapshot_key(step + 1))
+    write_model(task, engine, rank, checkpoints.MODEL)
     if rank_log is not None:
         rank_log.close()
 
@@ -150,8 +152,8 @@ def save_checkpoint(task: RankTask, engine: Engine, rank: int, step: int) -> Non
     torch.distributed.barrier()
 
 
-def write_model(task: RankTask, engine: Engine, rank: int) -> None:
-    """Store the trained network with its card."""
+def write_model(task: RankTask, engine: Engine, rank: int, key: str) -> None:
+    """Store the network as it is now, with its card."""
     weights = engine.model_state()
     if rank:
         return
@@ -160,7 +162,7 @@ def write_model(task: RankTask, engine: Engine, rank: int) -> None:
     model = starting_model(job, body.hash)
     fit_weights(model, weights, "the trained network")
     card = {**job.card, "body_hash": body.hash, "training": {"name": job.name, **job.description()}}
-    task.store.overwrite(checkpoints.MODEL, checkpoint_bytes(model, card))
+    task.store.overwrite(key, checkpoint_bytes(model, card))
 
 
 def worker_environment(threads: int) -> dict[str, str]:

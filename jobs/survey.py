@@ -1,0 +1,13 @@
+"""Measure a model from all cameras and fit its error landscape.
+
+    ray job submit --working-dir . -- python jobs/survey.py demo --model.checkpoint model.safetensors --out /shared/runs/survey
+
+Run the same line again after a crash: what was finished is kept.
+"""
+
+import sys
+
+from share_dist.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["survey", *sys.argv[1:]]))

@@ -1,0 +1,161 @@
+"""What each command does with the rest of its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+
+from share_dist import errors
+from share_dist.config import RunConfig
+from share_dist.recipes import RECIPES, find_recipe
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a command that works on a recipe."""
+
+    out: Path
+    """Folder of the run. The same command with the same folder goes on where it stopped."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True)
+class RenderOptions(RunOptions):
+    """Options of `render`."""
+
+    count: int = 256
+    """How many views to keep, from number 0 on."""
+
+    cameras: str = "all_cameras"
+    """Camera distribution: all_cameras, everyday, full_sphere or close_up."""
+
+    split: str = "train"
+    """Whose people: train, steer or judge."""
+
+
+Options = TypeVar("Options", bound=RunOptions)
+
+
+def read_options(kind: type[Options], command: str, words: list[str]) -> tuple[str, Options]:
+    """Read RECIPE and options; an unknown option ends the program naming the nearest known one.
+
+    Raises:
+        errors.BadSetting: the recipe is missing or unknown.
+    """
+    if not words or words[0].startswith("-"):
+        if words and words[0] in ("-h", "--help"):
+            words = ["demo", *words]
+        else:
+            raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
+    recipe = words[0]
+    default = kind(out=Path("runs") / (recipe if command in ("share", "train") else f"{recipe}-{command}"), config=find_recipe(recipe))
+    caption = (COMMANDS[command].__doc__ or "").splitlines()[0]
+    options = tyro.cli(kind, prog=f"share-dist {command} {recipe}", args=words[1:], default=default, description=caption)
+    return recipe, options
+
+
+def share(words: list[str]) -> int:
+    """Find where the model fails, repair it there, and report: the main job."""
+    from share_dist.loop import run_share
+
+    _, options = read_options(RunOptions, "share", words)
+    result = run_share(options.config, options.out)
+    print(result.table)
+    print(f"\nLook at the page: {result.report_path}")
+    return 0
+
+
+def survey(words: list[str]) -> int:
+    """Measure a model from all cameras and fit its error landscape, without repairing it."""
+    from share_dist.loop import run_survey
+
+    _, options = read_options(RunOptions, "survey", words)
+    result = run_survey(options.config, options.out)
+    print(result.table)
+    print(f"\nLook at the page: {result.report_path}\nThe rows are Parquet files under {options.out}.")
+    return 0
+
+
+def train(words: list[str]) -> int:
+    """Train a base model on everyday views."""
+    from share_dist.loop import run_base_training
+
+    _, options = read_options(RunOptions, "train", words)
+    model_path = run_base_training(options.config, options.out)
+    print(f"\nThe model is {model_path}; its curve lies beside it. Survey it next:")
+    print(f"  share-dist survey demo --model.checkpoint {model_path} --out {options.out}-survey")
+    return 0
+
+
+def render(words: list[str]) -> int:
+    """Render numbered views with their truth and keep them as shards."""
+    from share_dist.loop import run_rendering
+
+    _, options = read_options(RenderOptions, "render", words)
+    run_rendering(options.config, options.out, options.count, options.cameras, options.split)
+    print(f"\n{options.count} views lie under {options.out}; index.json there lists the shards.")
+    return 0
+
+
+def report(words: list[str]) -> int:
+    """Write the page of a finished run again."""
+    from share_dist.loop import rewrite_report
+
+    if len(words) != 1 or words[0].startswith("-"):
+        print("usage: share-dist report DIR\n\nWrite DIR/report/index.html again from what the run in DIR stored.")
+        return 0 if words and words[0] in ("-h", "--help") else 2
+    print(f"Look at the page: {rewrite_report(Path(words[0]))}")
+    return 0
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Options of `bench`."""
+
+    json: Path | None = None
+    """File for every figure measured; the one printed last is its `ratio`."""
+
+
+def bench(words: list[str]) -> int:
+    """Measure one ratio: render, survey, train or memory."""
+    from share_dist.studies import BENCHES
+
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: share-dist bench NAME [--json FILE]\n")
+        print("\n".join(f"  {name:8} {(run.__doc__ or '').splitlines()[0]}" for name, run in BENCHES.items()))
+        return 0 if words else 2
+    if words[0] not in BENCHES:
+        raise errors.BadSetting(f"there is no bench '{words[0]}'{errors.nearest_name(words[0], BENCHES)}")
+    options = tyro.cli(BenchOptions, prog=f"share-dist bench {words[0]}", args=words[1:])
+    BENCHES[words[0]](options.json)
+    return 0
+
+
+def doctor(words: list[str]) -> int:
+    """Look at everything a run needs on this machine, and say what to do about each red line."""
+    from share_dist.ops import doctor_table, examine
+
+    if words:
+        print("usage: share-dist doctor")
+        return 0 if words[0] in ("-h", "--help") else 2
+    findings = examine()
+    print(doctor_table(findings))
+    broken = [finding for finding in findings if not finding.ok]
+    print("\nAll is well; next: make demo." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
+    return 1 if broken else 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "share": share,
+    "survey": survey,
+    "train": train,
+    "render": render,
+    "report": report,
+    "bench": bench,
+    "doctor": doctor,
+}

@@ -1,0 +1,54 @@
+"""The entry point: picks the command, prints errors a person can act on, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from share_dist import errors
+from share_dist.cli.commands import COMMANDS
+from share_dist.recipes import RECIPES
+
+EXIT_USER_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit status: 0 done, 2 something the user can put right."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if words else EXIT_USER_ERROR
+    try:
+        return run_command(words[0], words[1:])
+    except errors.ShareDistError as error:
+        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
+        return 130
+
+
+def run_command(name: str, words: list[str]) -> int:
+    """Run the named command on the rest of the line."""
+    if name not in COMMANDS:
+        raise errors.BadSetting(f"there is no command '{name}'{errors.nearest_name(name, COMMANDS)}\n  See share-dist --help.")
+    return COMMANDS[name](words)
+
+
+def usage() -> str:
+    """What `share-dist --help` prints: the commands and the recipes, a line each."""
+    lines = ["usage: share-dist COMMAND [RECIPE] [options]", "", "commands:"]
+    lines += [f"  {name:8} {first_line(run)}" for name, run in COMMANDS.items()]
+    lines += ["", "recipes:"]
+    lines += [f"  {name:12} {first_line(recipe)}" for name, recipe in RECIPES.items()]
+    lines += ["", "share-dist share demo --help lists every setting with its reason."]
+    return "\n".join(lines)
+
+
+def first_line(thing: object) -> str:
+    """The first line of a docstring."""
+    return (thing.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,114 @@
+"""One run's settings, made of every room's own.
+
+A `RunConfig` is complete: nothing else decides what a run computes. Its JSON is written into the run's folder before
+any work, and a folder that holds other settings is refused. How many processes do the work (`fleet`) is left out of
+that comparison, because results do not depend on it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from share_dist.body import BodyConfig
+from share_dist.errors import BadSetting, require_positive, require_share
+from share_dist.fleet import FleetConfig
+from share_dist.landscape import LandscapeConfig
+from share_dist.learning import LearningConfig
+from share_dist.losses import LossConfig
+from share_dist.models import ModelConfig
+from share_dist.render import RenderConfig
+from share_dist.rome import RomeConfig
+from share_dist.scene import SceneConfig
+from share_dist.survey import SurveyConfig
+from share_dist.training import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelChoice:
+    """Which network a run starts from."""
+
+    checkpoint: Path | None = None
+    """A safetensors checkpoint. None means the built-in base model for `share` and `survey`, and untrained weights
+    for `train`."""
+
+    architecture: ModelConfig = field(default_factory=ModelConfig)
+    """Layers of an untrained network; a checkpoint brings its own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareConfig:
+    """How rounds follow each other, and what a round may cost."""
+
+    rounds: int = 3
+    """Rounds of survey, landscape, cameras and fine-tuning. The first repairs most; after three the regions move
+    little at the demo's size."""
+
+    everyday_share: float = 0.5
+    """Part of a round's views drawn from `everyday` cameras. One to one kept everyday errors within a few per cent in
+    the first experiment; fewer forget, more leave too little for the repair."""
+
+    everyday_tolerance: float = 0.02
+    """A round is rejected when everyday MPJPE on steer views exceeds the base model's by more than this share."""
+
+    attempts: int = 2
+    """Tries a round gets; each further one starts again from the last accepted model, more gently."""
+
+    gentler: float = 0.5
+    """Factor on the learning rate at each further try."""
+
+    def __post_init__(self) -> None:
+        require_positive(self.rounds, "share.rounds")
+        require_share(self.everyday_share, "share.everyday_share")
+        require_share(self.everyday_tolerance, "share.everyday_tolerance")
+        require_positive(self.attempts, "share.attempts")
+        if not 0 < self.gentler < 1:
+            raise BadSetting(f"share.gentler is {self.gentler}, but each further try must be gentler: give 0 < x < 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunConfig:
+    """Everything that decides what a run computes."""
+
+    seed: int = 0
+    """Draws the people, views and sample order of the run; another seed is another experiment."""
+
+    body: BodyConfig = field(default_factory=BodyConfig)
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    render: RenderConfig = field(default_factory=RenderConfig)
+    model: ModelChoice = field(default_factory=ModelChoice)
+    losses: LossConfig = field(default_factory=LossConfig)
+    survey: SurveyConfig = field(default_factory=SurveyConfig)
+    landscape: LandscapeConfig = field(default_factory=LandscapeConfig)
+    rome: RomeConfig = field(default_factory=RomeConfig)
+    share: ShareConfig = field(default_factory=ShareConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    fleet: FleetConfig = field(default_factory=FleetConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise BadSetting(f"seed is {self.seed}, but it must be a whole number from 0 to 2**63 - 1.")
+        if self.model.checkpoint is None and self.model.architecture.input_px != self.render.size_px:
+            raise BadSetting(
+                f"model.architecture.input-px is {self.model.architecture.input_px}, but render.size-px is "
+                f"{self.render.size_px}; the network sees what is rendered, so set both alike."
+            )
+
+
+def config_json(config: RunConfig, command: str) -> str:
+    """Return the settings that identify a run as JSON, with the command they belong to."""
+    values = {"command": command, **plain(asdict(config))}
+    del values["fleet"]
+    return json.dumps(values, indent=1, sort_keys=True)
+
+
+def plain(value: Any) -> Any:
+    """Turn paths and tuples into what JSON can hold, at any depth."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

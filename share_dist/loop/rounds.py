@@ -1,0 +1,163 @@
+"""One round of SHARE: find where the model is worst, train on it there, look again, accept or take back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from share_dist.camera import AllCameras, Camera, low_discrepancy_pool
+from share_dist.config import RunConfig
+from share_dist.fleet import Fleet
+from share_dist.landscape import Landscape, fit_landscape
+from share_dist.loop.plans import round_plan, steer_plans
+from share_dist.rome import Regions, choose_cameras, find_regions
+from share_dist.scene import person_spaces
+from share_dist.seeds import derived_seed
+from share_dist.storage import Store, inside, once
+from share_dist.survey import Survey
+from share_dist.training import TrainingJob, train
+
+Surveys = dict[str, Survey]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a round: what it trained with, what came out, and whether it was kept."""
+
+    round: int
+    attempt: int
+    accepted: bool
+    why: str
+    learning_rate: float
+    before_mm: dict[str, float]
+    after_mm: dict[str, float]
+
+    @property
+    def folder(self) -> str:
+        """Where the try lies in the run."""
+        return attempt_folder(self.round, self.attempt)
+
+
+def round_folder(index: int) -> str:
+    """Folder of a round in the run, `round-00` first."""
+    return f"round-{index:02d}"
+
+
+def attempt_folder(index: int, attempt: int) -> str:
+    """Folder of one try of a round."""
+    return f"{round_folder(index)}/attempt-{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every stage of a run works with."""
+
+    config: RunConfig
+    store: Store
+    fleet: Fleet
+
+    def steer(self, model: bytes, folder: str, label: str) -> Surveys:
+        """Survey a model on the steer views, under a folder of the run."""
+        count = self.config.survey.steer_views
+        return {
+            name: self.fleet.survey(
+                model, plan, count, inside(self.store, f"{folder}/{name}"), self.config.survey, f"{label} {name}"
+            )
+            for name, plan in steer_plans(self.config).items()
+        }
+
+
+def camera_pool(run: Run) -> list[Camera]:
+    """The fixed cameras among which regions are searched: evenly spread over `all_cameras`, floor rule included."""
+    plan = steer_plans(run.config)["all_cameras"]
+    people = [view.person for view in plan.views(np.arange(256), run.fleet.body)]
+    spaces = person_spaces(people, run.fleet.body)
+    seed = derived_seed(run.config.seed, "camera-pool")
+    return low_discrepancy_pool(AllCameras(), spaces, run.config.rome.pool_size, seed)
+
+
+def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) -> tuple[Landscape, Regions]:
+    """Fit the landscape of a round to the steer survey and find its regions of maximal error; both are stored."""
+    landscape = once(
+        run.store,
+        f"{round_folder(index)}/landscape",
+        lambda: fit_landscape(survey, run.config.landscape),
+        lambda made, store: store.write_once("landscape.json", json.dumps(made.to_json()).encode()),
+        lambda store: Landscape.from_json(json.loads(store.read("landscape.json"))),
+    )
+    regions = once(
+        run.store,
+        f"{round_folder(index)}/regions",
+        lambda: find_regions(landscape, pool, run.config.rome),
+        lambda made, store: store.write_once("regions.json", json.dumps(made.to_json()).encode()),
+        lambda store: Regions.from_json(json.loads(store.read("regions.json"))),
+    )
+    return landscape, regions
+
+
+def fine_tune(run: Run, index: int, attempt: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:
+    """Train one try of a round on cameras chosen from the landscape, mixed with everyday ones."""
+    config = run.config
+    hard = choose_cameras(landscape, pool, AllCameras(), config.rome)
+    plan = round_plan(config, hard, index, attempt)
+    job = TrainingJob(
+        name=attempt_folder(index, attempt),
+        start=model,
+        seed=derived_seed(config.seed, attempt_folder(index, attempt)),
+        learning=replace(config.learning, learning_rate=attempt_rate(config, attempt)),
+        losses=config.losses,
+        body=config.body,
+        data=json.dumps({"plan": plan.hash, "render": asdict(config.render)}),
+    )
+    store = inside(run.store, f"{attempt_folder(index, attempt)}/training")
+    store.overwrite("plan.json", json.dumps(plan.to_json()).encode())
+    return train(job, store, run.fleet.pictures(plan), config.training)
+
+
+def attempt_rate(config: RunConfig, attempt: int) -> float:
+    """Learning rate of a try: the first takes the setting, each further one is gentler."""
+    return config.learning.learning_rate * config.share.gentler**attempt
+
+
+def judge_attempt(config: RunConfig, base: Surveys, before: Surveys, after: Surveys) -> tuple[bool, str]:
+    """Decide on steer views whether a try is kept, and say why in a sentence."""
+    wide_before, wide_after = mean_error_mm(before["all_cameras"]), mean_error_mm(after["all_cameras"])
+    limit = mean_error_mm(base["everyday"]) * (1 + config.share.everyday_tolerance)
+    everyday = mean_error_mm(after["everyday"])
+    change = f"all_cameras {wide_before:.1f} → {wide_after:.1f} mm, everyday {everyday:.1f} mm of at most {limit:.1f}"
+    if wide_after >= wide_before:
+        return False, f"all_cameras did not improve: {change}"
+    if everyday > limit:
+        return False, f"everyday views suffered more than share.everyday-tolerance allows: {change}"
+    return True, change
+
+
+def mean_error_mm(survey: Survey) -> float:
+    """MPJPE over a survey's views."""
+    return float(np.mean(survey["mpjpe_mm"]))
+
+
+def attempts_of_round(
+    run: Run, index: int, model: bytes, base: Surveys, before: Surveys, pool: list[Camera]
+) -> Iterator[tuple[Attempt, bytes, Surveys]]:
+    """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys."""
+    landscape, _ = find_weak_views(run, index, before["all_cameras"], pool)
+    for attempt in range(run.config.share.attempts):
+        better = fine_tune(run, index, attempt, model, landscape, pool)
+        label = f"round {index + 1} after"
+        after = run.steer(better, f"{attempt_folder(index, attempt)}/survey", label)
+        accepted, why = judge_attempt(run.config, base, before, after)
+        rate = attempt_rate(run.config, attempt)
+        means = [{name: mean_error_mm(survey) for name, survey in surveys.items()} for surveys in (before, after)]
+        yield Attempt(index, attempt, accepted, why, rate, means[0], means[1]), better, after
+        if accepted:
+            return
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """One entry of `rounds` in summary.json."""
+    return asdict(attempt)

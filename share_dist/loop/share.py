@@ -1,0 +1,135 @@
+"""SHARE itself: survey, then rounds of landscape, cameras, fine-tuning and survey, then judge and report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from share_dist import __version__, errors
+from share_dist.body import load_body
+from share_dist.config import RunConfig, config_json
+from share_dist.fleet import Fleet
+from share_dist.landscape import Landscape, fit_landscape
+from share_dist.loop.judging import headline, judge_counts, judge_figures, judge_surveys
+from share_dist.loop.plans import judge_plans
+from share_dist.loop.progress import Progress
+from share_dist.loop.rounds import Attempt, Run, Surveys, attempt_row, attempts_of_round, camera_pool
+from share_dist.loop.story import publish
+from share_dist.models import base_checkpoint, load_checkpoint
+from share_dist.storage import open_run
+
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Where a finished run can be looked at."""
+
+    summary: dict[str, Any]
+    table: str
+    report_path: Path
+
+
+def run_share(config: RunConfig, out: Path) -> RunResult:
+    """Run SHARE from the base model to the report; the same call goes on where an earlier one was stopped.
+
+    Raises:
+        errors.ShareDistError: something the user can put right, before work starts where it can be known.
+        errors.RepairFailed: no round was accepted. The report is written all the same and says so.
+    """
+    body = load_body(config.body)
+    model_path = config.model.checkpoint or base_checkpoint()
+    load_checkpoint(model_path, body.hash)
+    store = open_run(out, config_json(config, "share"))
+    base = model_path.read_bytes()
+    with Fleet(config.fleet, config.body, config.render) as fleet:
+        result = _share(Run(config, store, fleet), base)
+    if not any(row["accepted"] for row in result.summary["rounds"]):
+        raise errors.RepairFailed(
+            f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n"
+            f"  The page says why: {result.report_path}\n"
+            "  Try a lower --learning.learning-rate, or a higher --share.everyday-share, with another --out."
+        )
+    return result
+
+
+def _share(run: Run, base: bytes) -> RunResult:
+    config = run.config
+    progress = Progress(run.store, expected_seconds(config))
+    with progress.stage("base survey"):
+        base_steer = run.steer(base, "base/steer", "base")
+        base_landscapes = {name: fit_landscape(survey, config.landscape) for name, survey in base_steer.items()}
+    with progress.stage("judge before"):
+        judged_before = judge_surveys(run, base, "judge-before", "before")
+    model, attempts, steer = _rounds(run, base, base_steer, progress)
+    with progress.stage("judge after"):
+        judged_after = judge_surveys(run, model, "judge-after", "after")
+    run.store.overwrite("model.safetensors", model)
+    summary = _summary(run, attempts, base_landscapes, judged_before, judged_after)
+    with progress.stage("report"):
+        report_path = publish(run, summary, base, model, attempts, judged_before, judged_after, (base_steer, steer))
+    summary["seconds"] = progress.seconds
+    run.store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
+    return finished(run, summary, report_path)
+
+
+def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: Progress) -> tuple[bytes, list[Attempt], Surveys]:
+    """All rounds, each from the last accepted model; returns that model, every try, and its steer surveys."""
+    model, steer, pool = base, base_steer, camera_pool(run)
+    history: list[Attempt] = []
+    for index in range(run.config.share.rounds):
+        with progress.stage(f"round {index + 1}"):
+            for attempt, better, after in attempts_of_round(run, index, model, base_steer, steer, pool):
+                history.append(attempt)
+                progress.say(f"round {index + 1} {'accepted' if attempt.accepted else 'REJECTED'}: {attempt.why}")
+                if attempt.accepted:
+                    model, steer = better, after
+    return model, history, steer
+
+
+def _summary(
+    run: Run, attempts: list[Attempt], base_landscapes: dict[str, Landscape], before: Surveys, after: Surveys
+) -> dict[str, Any]:
+    config = run.config
+    figures = [
+        judge_figures(surveys, base_landscapes["everyday"], base_landscapes["all_cameras"], config.landscape)
+        for surveys in (before, after)
+    ]
+    body = run.fleet.body
+    return {
+        "before": figures[0],
+        "after": figures[1],
+        "headline": headline(figures[0], figures[1]),
+        "rounds": [attempt_row(attempt) for attempt in attempts],
+        "seed": config.seed,
+        "body": {"name": body.name, "hash": body.hash},
+        "plans": {name: {"hash": plan.hash, **plan.to_json()} for name, plan in judge_plans(config).items()},
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What computed the numbers: this package, Python, and the libraries whose arithmetic they rest on."""
+    libraries = ("torch", "ray", "deepspeed", "numpy", "numba", "scipy")
+    return {"share-dist": __version__, "python": platform.python_version()} | {name: version(name) for name in libraries}
+
+
+def finished(run: Run, summary: dict[str, Any], report_path: Path) -> RunResult:
+    """What a command shows at its end."""
+    from share_dist.report import table_text
+
+    return RunResult(summary, table_text(summary), report_path)
+
+
+def expected_seconds(config: RunConfig) -> dict[str, float]:
+    """Stages in order and what each costs on two cores: 250 views surveyed, 500 pictures learned from in a second."""
+    survey_s = 2 * config.survey.steer_views / 250
+    judge_s = sum(judge_counts(config.survey.judge_views).values()) / 250
+    learning = config.learning
+    train_s = 15 + learning.fresh_views * learning.reuse / 500
+    rounds = {f"round {index + 1}": train_s + survey_s + 3 for index in range(config.share.rounds)}
+    return {"base survey": 12 + survey_s, "judge before": judge_s, **rounds, "judge after": judge_s, "report": 12}

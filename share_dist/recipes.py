@@ -1,0 +1,75 @@
+"""Named runs and named search spaces.
+
+A recipe is a function that returns a complete `RunConfig`; its name is the second word of a command line, and every
+setting in it can be changed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from share_dist import errors
+from share_dist.config import RunConfig, ShareConfig
+from share_dist.fleet import FleetConfig
+from share_dist.learning import LearningConfig
+from share_dist.survey import SurveyConfig
+from share_dist.training import TrainingConfig
+
+
+def demo() -> RunConfig:
+    """Repair the built-in model in a few minutes on two cores, without GPU, licence or download."""
+    return RunConfig(
+        share=ShareConfig(rounds=3),
+        learning=LearningConfig(
+            fresh_views=12_000, reuse=3, learning_rate=4e-4, frozen_batch_norm=True, checkpoint_every=100
+        ),
+    )
+
+
+def full() -> RunConfig:
+    """The demo at length: more views, more rounds, up to an hour on two cores."""
+    return RunConfig(
+        share=ShareConfig(rounds=4),
+        survey=SurveyConfig(steer_views=8192, judge_views=8192),
+        learning=LearningConfig(
+            fresh_views=60_000, reuse=4, learning_rate=4e-4, frozen_batch_norm=True, checkpoint_every=200
+        ),
+    )
+
+
+def compact_hmr() -> RunConfig:
+    """Train the compact base model on everyday views only, until its curve is flat."""
+    return RunConfig(
+        seed=2401,
+        learning=LearningConfig(fresh_views=160_000, reuse=7, learning_rate=1.5e-3, flat_share=0.15, checkpoint_every=250),
+        training=TrainingConfig(snapshot_every=437),
+        fleet=FleetConfig(cache_mb=6500),
+    )
+
+
+def smoke() -> RunConfig:
+    """The whole loop in about a minute, too small to mean anything: for tests and for trying a cluster."""
+    return RunConfig(
+        share=ShareConfig(rounds=1, attempts=1),
+        survey=SurveyConfig(steer_views=512, judge_views=512),
+        learning=LearningConfig(fresh_views=512, reuse=2, batch_size=64, learning_rate=1e-4, checkpoint_every=4),
+    )
+
+
+RECIPES: dict[str, Callable[[], RunConfig]] = {
+    "demo": demo,
+    "full": full,
+    "compact-hmr": compact_hmr,
+    "smoke": smoke,
+}
+
+
+def find_recipe(name: str) -> RunConfig:
+    """Return the settings of the named recipe.
+
+    Raises:
+        errors.BadSetting: there is no such recipe; the message names the nearest.
+    """
+    if name not in RECIPES:
+        raise errors.BadSetting(f"there is no recipe '{name}'{errors.nearest_name(name, RECIPES)}")
+    return RECIPES[name]()
