@@ -26,6 +26,8 @@ log = logging.getLogger("share_dist")
 _KNOBS = {
     # Ray Train looks at its workers every two seconds; a finished training would wait that long for nothing.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # A loaded machine needs longer than the default minute to import torch in every worker.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "240",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",

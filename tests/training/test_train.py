@@ -1,0 +1,177 @@
+"""Trainings under real Ray: the plain loop's bits, several ranks, and real SIGKILLs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import ray
+import torch
+from toys import JOB, LEARNING, MODEL, records
+
+from share_dist import errors
+from share_dist.body import BodyLayer
+from share_dist.fleet import FleetConfig, connect
+from share_dist.learning import Learner, total_steps, train_plain
+from share_dist.models import load_checkpoint, make_model
+from share_dist.seeds import derived_seed
+from share_dist.storage import FolderStore
+from share_dist.training import HeldPictures, TrainingConfig, checkpoints, train
+
+pytestmark = pytest.mark.slow
+ONE_THREAD = TrainingConfig(threads_per_worker=1)
+
+
+@pytest.fixture(scope="module")
+def local_ray():
+    """Ray on two cores, for the tests of this file."""
+    started = connect(FleetConfig(cpus=2))
+    yield
+    if started:
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def plain(figure):
+    """The toy trained by the plain loop: its weights and its losses."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    model = make_model(MODEL, derived_seed(JOB.seed, "weights"))
+    losses = []
+    learner = Learner(model, BodyLayer(figure), JOB.losses, LEARNING, JOB.seed)
+    train_plain(learner, records().take, JOB.seed, lambda report: losses.append(report.loss))
+    torch.set_num_threads(threads)
+    return model.state_dict(), losses
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0].state_dict()
+
+
+def assert_same_bits(path: Path, wanted: dict[str, torch.Tensor]) -> None:
+    found = weights_of(path)
+    assert [name for name, value in wanted.items() if not torch.equal(found[name], value)] == []
+
+
+def losses_in(folder: Path) -> list[float]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(total_steps(LEARNING)))
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.mark.parametrize("stage", [0, 2])
+def test_two_ranks_are_one_big_batch(local_ray, plain, tmp_path, stage):
+    config = TrainingConfig(workers=2, zero_stage=stage, threads_per_worker=1)
+    train(JOB, FolderStore(tmp_path), HeldPictures(records()), config)
+    # A sum over two halves rounds otherwise than over the whole, and 24 steps of AdamW let that grow.
+    assert losses_in(tmp_path) == pytest.approx(plain[1], rel=2e-4)
+
+
+@dataclass(frozen=True)
+class DeadlyPictures:
+    """Records in memory, and a death on the way, once."""
+
+    records: Any
+    step: int
+    scar: Path
+
+    def feed(self, numbers_by_step, ahead):
+        for turn, numbers in enumerate(numbers_by_step):
+            if turn == self.step and not self.scar.exists():
+                self.scar.write_text("killed")
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield self.records.take(numbers)
+
+
+def test_a_killed_worker_costs_at_most_the_steps_since_its_checkpoint(local_ray, plain, tmp_path):
+    said: list[str] = []
+    store, deadly = FolderStore(tmp_path / "run"), DeadlyPictures(records(), 13, tmp_path / "scar")
+    trained = train(JOB, store, deadly, ONE_THREAD, said.append)
+    assert "toy training  lost a worker, goes on after step 8" in said
+    assert_same_bits(tmp_path / "run/trained/model.safetensors", plain[0])
+    assert len(losses_in(tmp_path / "run")) == total_steps(LEARNING)
+
+    # The same job again is answered from the store, before Ray is asked for anything.
+    started = time.monotonic()
+    assert train(JOB, store, deadly, ONE_THREAD, said.append) == trained
+    assert time.monotonic() - started < 1
+
+
+@dataclass(frozen=True)
+class BrokenPictures:
+    """A source whose body is another than the model's."""
+
+    def feed(self, numbers_by_step, ahead):
+        raise errors.WrongBody("node 3 has another body.\n  Put the same body files on every node.")
+
+
+def test_what_a_rank_cannot_do_reaches_the_user_in_its_own_words(local_ray, tmp_path):
+    with pytest.raises(errors.WrongBody, match="node 3 has another body"):
+        train(JOB, FolderStore(tmp_path), BrokenPictures(), ONE_THREAD)
+
+
+def test_more_workers_than_cores_are_refused_with_the_arithmetic_at_once(local_ray, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(errors.WorkersLost, match=r"training\.workers is 4, which need 2 CPU and a core each.*2 CPU"):
+        train(JOB, FolderStore(tmp_path), HeldPictures(None), TrainingConfig(workers=4))
+    with pytest.raises(errors.WorkersLost, match=r"1 GPU and a core each, but the whole cluster has 2 CPU, 0 GPU"):
+        train(JOB, FolderStore(tmp_path), HeldPictures(None), TrainingConfig(use_gpu=True))
+    assert time.monotonic() - started < 5
+
+
+def test_a_cluster_that_stays_busy_ends_in_an_error_not_in_waiting(local_ray, tmp_path):
+    holder = ray.remote(num_cpus=1.75)(_Holder).remote()
+    ray.get(holder.ready.remote())
+    with pytest.raises(errors.WorkersLost, match="only 0.25 CPU of 2 CPU are free"):
+        train(JOB, FolderStore(tmp_path), HeldPictures(None), replace(ONE_THREAD, start_deadline_s=0.5))
+    ray.kill(holder)
+
+
+class _Holder:
+    def ready(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """Starts drive.py on a folder; whatever is left of it dies with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("drive.py")), str(tmp_path)]
+        environment = {**os.environ, "RAY_ADDRESS": ""}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_a_training_killed_with_its_driver_goes_on_to_the_very_bits(driver, plain, tmp_path):
+    store = FolderStore(tmp_path)
+    first = driver()
+    while checkpoints.latest_step(store) == 0:
+        assert first.poll() is None
+        time.sleep(0.01)
+    family = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    assert checkpoints.finished_model(store) is None, "the training was over before it could be killed"
+    assert len(family) >= 4
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert left == [], "processes of a dead driver go on"
+
+    output, _ = driver().communicate(timeout=120)
+    assert "toy training  goes on after step" in output
+    assert_same_bits(tmp_path / "trained/model.safetensors", plain[0])
+    assert losses_in(tmp_path) == pytest.approx(plain[1], rel=1e-6)
