@@ -17,6 +17,11 @@ from numba import njit
 
 from share_dist.body.model import Body
 
+TOGETHER = 8
+"""People posed by turns; their meshes fit a core's second-level cache."""
+PIECE = 256
+"""Vertices corrected at a time; nine directions of them fit the first-level cache."""
+
 
 class Posed(NamedTuple):
     """People in their pose, person frame."""
@@ -168,28 +173,42 @@ def _shape_mesh(betas, template, shapedirs, mesh):
 
 
 @_compiled()
-def _correct_mesh(rotmats, corrected, corrected_start, correctives, mesh, scratch):
-    """Add each joint's pose correctives to the few vertices that have some."""
-    feature = np.empty(9, np.float32)
+def _correct_row(feature, correctives, start, stride, total):
+    """Sum of a joint's nine correctives for some vertices and one coordinate, always in the same order."""
+    count = total.shape[0]
+    total[:] = 0
+    for k in range(0, 9, 3):
+        first, second, third = feature[k], feature[k + 1], feature[k + 2]
+        one = correctives[start + k * stride : start + k * stride + count]
+        two = correctives[start + (k + 1) * stride : start + (k + 1) * stride + count]
+        three = correctives[start + (k + 2) * stride : start + (k + 2) * stride + count]
+        for i in range(count):
+            total[i] += first * one[i] + second * two[i] + third * three[i]
+
+
+@_compiled()
+def _correct_meshes(rotmats, corrected, corrected_start, correctives, meshes):
+    """Add each joint's pose correctives to the few vertices that have some, a piece at a time for all people.
+
+    A piece stays in the processor's cache while people take turns with it: a licensed body's correctives are dense
+    and would otherwise be read from memory once a person.
+    """
+    feature = np.empty((rotmats.shape[0], 9), np.float32)
+    total = np.empty(PIECE, np.float32)
     for j in range(23):
-        first, count = corrected_start[j], corrected_start[j + 1] - corrected_start[j]
-        bent = False
-        for r in range(3):
+        first, stride = corrected_start[j], corrected_start[j + 1] - corrected_start[j]
+        for n in range(rotmats.shape[0]):
+            for r in range(3):
+                for c in range(3):
+                    feature[n, 3 * r + c] = rotmats[n, j + 1, r, c] - np.float32(r == c)
+        for piece in range(0, stride, PIECE):
+            count = min(PIECE, stride - piece)
             for c in range(3):
-                feature[3 * r + c] = rotmats[j + 1, r, c] - np.float32(r == c)
-                bent = bent or feature[3 * r + c] != 0
-        if not bent:
-            continue
-        for c in range(3):
-            total = scratch[:count]
-            total[:] = 0
-            for k in range(9):
-                start = 27 * first + (3 * k + c) * count
-                direction, factor = correctives[start : start + count], feature[k]
-                for i in range(count):
-                    total[i] += factor * direction[i]
-            for i in range(count):
-                mesh[c, corrected[first + i]] += total[i]
+                start = 27 * first + c * stride + piece
+                for n in range(rotmats.shape[0]):
+                    _correct_row(feature[n], correctives, start, 3 * stride, total[:count])
+                    for i in range(count):
+                        meshes[n, c, corrected[first + piece + i]] += total[i]
 
 
 @_compiled()
@@ -212,14 +231,16 @@ def _pose_people(
     rotmats, betas, template, shapedirs, joint_template, joint_shapedirs, parents,
     corrected, corrected_start, correctives, influences, influence_weights, vertices, joints,
 ):  # fmt: skip
-    mesh = np.empty(template.shape, np.float32)
-    scratch = np.empty(template.shape[1], np.float32)
-    moves = np.empty((24, 12), np.float32)
-    for n in range(rotmats.shape[0]):
-        _chain(rotmats[n], betas[n], joint_template, joint_shapedirs, parents, joints[n], moves)
-        _shape_mesh(betas[n], template, shapedirs, mesh)
-        _correct_mesh(rotmats[n], corrected, corrected_start, correctives, mesh, scratch)
-        _skin_mesh(mesh, moves, influences, influence_weights, vertices[n])
+    meshes = np.empty((TOGETHER, 3, template.shape[1]), np.float32)
+    moves = np.empty((TOGETHER, 24, 12), np.float32)
+    for start in range(0, rotmats.shape[0], TOGETHER):
+        stop = min(start + TOGETHER, rotmats.shape[0])
+        for n in range(start, stop):
+            _chain(rotmats[n], betas[n], joint_template, joint_shapedirs, parents, joints[n], moves[n - start])
+            _shape_mesh(betas[n], template, shapedirs, meshes[n - start])
+        _correct_meshes(rotmats[start:stop], corrected, corrected_start, correctives, meshes)
+        for n in range(start, stop):
+            _skin_mesh(meshes[n - start], moves[n - start], influences, influence_weights, vertices[n])
 
 
 @_compiled()
