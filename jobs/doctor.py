@@ -1,6 +1,6 @@
 """Look at everything share_dist needs on the machine the job lands on.
 
-    ray job submit --working-dir . -- python jobs/doctor.py
+ray job submit --working-dir . -- python jobs/doctor.py
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Measure a model from all cameras and fit its error landscape.
 
-    ray job submit --working-dir . -- python jobs/survey.py demo --model.checkpoint model.safetensors --out /shared/runs/survey
+    ray job submit --working-dir . -- python jobs/survey.py demo --model.checkpoint FILE --out /shared/runs/survey
 
 Run the same line again after a crash: what was finished is kept.
 """

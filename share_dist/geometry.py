@@ -111,7 +111,7 @@ def _gram_schmidt(first: Tensor, second: Tensor) -> Tensor:
 
 
 def rotmat_from_sixd_rows(sixd: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
-    """SPIN's layout: three row pairs r00 r01 r10 r11 r20 r21 of a matrix's first two columns. Source: SPIN, geometry.py."""
+    """SPIN's layout: three row pairs r00 r01 r10 r11 r20 r21 of the first two columns. Source: SPIN, geometry.py."""
     pairs = sixd.reshape(*sixd.shape[:-1], 3, 2)
     return _gram_schmidt(pairs[..., 0], pairs[..., 1])
 

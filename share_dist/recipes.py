@@ -41,7 +41,9 @@ def compact_hmr() -> RunConfig:
     """Train the compact base model on everyday views only, until its curve is flat."""
     return RunConfig(
         seed=2401,
-        learning=LearningConfig(fresh_views=160_000, reuse=7, learning_rate=1.5e-3, flat_share=0.15, checkpoint_every=250),
+        learning=LearningConfig(
+            fresh_views=160_000, reuse=7, learning_rate=1.5e-3, flat_share=0.15, checkpoint_every=250
+        ),
         training=TrainingConfig(snapshot_every=437),
         fleet=FleetConfig(cache_mb=6500),
     )

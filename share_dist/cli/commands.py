@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import tyro
 
@@ -31,17 +31,17 @@ class RenderOptions(RunOptions):
     count: int = 256
     """How many views to keep, from number 0 on."""
 
-    cameras: str = "all_cameras"
-    """Camera distribution: all_cameras, everyday, full_sphere or close_up."""
+    cameras: Literal["all_cameras", "everyday", "full_sphere", "close_up"] = "all_cameras"
+    """From where the views are taken."""
 
-    split: str = "train"
-    """Whose people: train, steer or judge."""
+    split: Literal["train", "steer", "judge"] = "train"
+    """Whose people; judge is for before-and-after figures only."""
 
 
 Options = TypeVar("Options", bound=RunOptions)
 
 
-def read_options(kind: type[Options], command: str, words: list[str]) -> tuple[str, Options]:
+def read_options(kind: type[Options], command: str, words: list[str]) -> Options:
     """Read RECIPE and options; an unknown option ends the program naming the nearest known one.
 
     Raises:
@@ -53,17 +53,21 @@ def read_options(kind: type[Options], command: str, words: list[str]) -> tuple[s
         else:
             raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
     recipe = words[0]
-    default = kind(out=Path("runs") / (recipe if command in ("share", "train") else f"{recipe}-{command}"), config=find_recipe(recipe))
-    caption = (COMMANDS[command].__doc__ or "").splitlines()[0]
-    options = tyro.cli(kind, prog=f"share-dist {command} {recipe}", args=words[1:], default=default, description=caption)
-    return recipe, options
+    folder = recipe if command in ("share", "train") else f"{recipe}-{command}"
+    return tyro.cli(
+        kind,
+        prog=f"share-dist {command} {recipe}",
+        args=words[1:],
+        default=kind(out=Path("runs") / folder, config=find_recipe(recipe)),
+        description=(COMMANDS[command].__doc__ or "").splitlines()[0],
+    )
 
 
 def share(words: list[str]) -> int:
     """Find where the model fails, repair it there, and report: the main job."""
     from share_dist.loop import run_share
 
-    _, options = read_options(RunOptions, "share", words)
+    options = read_options(RunOptions, "share", words)
     result = run_share(options.config, options.out)
     print(result.table)
     print(f"\nLook at the page: {result.report_path}")
@@ -74,18 +78,23 @@ def survey(words: list[str]) -> int:
     """Measure a model from all cameras and fit its error landscape, without repairing it."""
     from share_dist.loop import run_survey
 
-    _, options = read_options(RunOptions, "survey", words)
-    result = run_survey(options.config, options.out)
-    print(result.table)
-    print(f"\nLook at the page: {result.report_path}\nThe rows are Parquet files under {options.out}.")
+    options = read_options(RunOptions, "survey", words)
+    print(run_survey(options.config, options.out))
+    print(f"\nThe rows are Parquet files under {options.out}/survey; repair the model next with")
+    print(f"  share-dist share demo{chosen_model(options.config)} --out runs/repaired")
     return 0
+
+
+def chosen_model(config: RunConfig) -> str:
+    """The option that names the same model again; nothing for the built-in one."""
+    return f" --model.checkpoint {config.model.checkpoint}" if config.model.checkpoint else ""
 
 
 def train(words: list[str]) -> int:
     """Train a base model on everyday views."""
     from share_dist.loop import run_base_training
 
-    _, options = read_options(RunOptions, "train", words)
+    options = read_options(RunOptions, "train", words)
     model_path = run_base_training(options.config, options.out)
     print(f"\nThe model is {model_path}; its curve lies beside it. Survey it next:")
     print(f"  share-dist survey demo --model.checkpoint {model_path} --out {options.out}-survey")
@@ -96,7 +105,7 @@ def render(words: list[str]) -> int:
     """Render numbered views with their truth and keep them as shards."""
     from share_dist.loop import run_rendering
 
-    _, options = read_options(RenderOptions, "render", words)
+    options = read_options(RenderOptions, "render", words)
     run_rendering(options.config, options.out, options.count, options.cameras, options.split)
     print(f"\n{options.count} views lie under {options.out}; index.json there lists the shards.")
     return 0

@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(name: str, words: list[str]) -> int:
     """Run the named command on the rest of the line."""
     if name not in COMMANDS:
-        raise errors.BadSetting(f"there is no command '{name}'{errors.nearest_name(name, COMMANDS)}\n  See share-dist --help.")
+        hint = errors.nearest_name(name, COMMANDS)
+        raise errors.BadSetting(f"there is no command '{name}'{hint}\n  See share-dist --help.")
     return COMMANDS[name](words)
 
 

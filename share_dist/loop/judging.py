@@ -13,7 +13,7 @@ from share_dist.storage import inside
 from share_dist.survey import Survey, figures
 
 EXTRA_SHARE = 0.25
-"""The two extra distributions are shown beside the headline and need no worst tenths: a quarter of the views will do."""
+"""The two extra distributions are shown beside the headline and need no worst tenths: a quarter of the views does."""
 
 
 def judge_counts(judge_views: int) -> dict[str, int]:
@@ -33,17 +33,16 @@ def judge_surveys(run: Run, model: bytes, folder: str, label: str) -> Surveys:
     }
 
 
-def judge_figures(surveys: Surveys, base_everyday: Landscape, base_wide: Landscape, config: LandscapeConfig) -> dict[str, Any]:
+def judge_figures(surveys: Surveys, base: Landscape, config: LandscapeConfig) -> dict[str, Any]:
     """Figures of one model by distribution, the worst tenths of the two main ones among them.
 
     Args:
         surveys: judge surveys by distribution.
-        base_everyday: the base model's landscape of everyday cameras, fitted to steer views.
-        base_wide: likewise of all cameras.
+        base: the base model's landscape of all cameras, fitted to steer views; it says where `fixed` lies.
         config: settings of the landscapes behind `worst_tenth_own`.
     """
     result: dict[str, Any] = {name: figures(survey) for name, survey in surveys.items()}
-    for name, base in (("all_cameras", base_wide), ("everyday", base_everyday)):
+    for name in MAIN_DISTRIBUTIONS:
         result[name] |= worst_tenths(surveys[name], base, config)
     return result
 
@@ -51,8 +50,8 @@ def judge_figures(surveys: Surveys, base_everyday: Landscape, base_wide: Landsca
 def worst_tenths(survey: Survey, base: Landscape, config: LandscapeConfig) -> dict[str, float]:
     """The mean error in the worst tenth of camera space, both ways."""
     return {
-        "worst_tenth_fixed_mpjpe_mm": worst_tenth_fixed(base, survey).mean_mm,
-        "worst_tenth_own_mpjpe_mm": worst_tenth_own(survey, config).mean_mm,
+        "worst_tenth_fixed_mpjpe_mm": float(worst_tenth_fixed(base, survey)),
+        "worst_tenth_own_mpjpe_mm": float(worst_tenth_own(survey, config)),
     }
 
 

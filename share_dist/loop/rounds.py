@@ -87,7 +87,7 @@ def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) ->
         f"{round_folder(index)}/landscape",
         lambda: fit_landscape(survey, run.config.landscape),
         lambda made, store: store.write_once("landscape.json", json.dumps(made.to_json()).encode()),
-        lambda store: Landscape.from_json(json.loads(store.read("landscape.json"))),
+        read_landscape,
     )
     regions = once(
         run.store,
@@ -97,6 +97,16 @@ def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) ->
         lambda store: Regions.from_json(json.loads(store.read("regions.json"))),
     )
     return landscape, regions
+
+
+def read_landscape(store: Store) -> Landscape:
+    """Read a landscape back from its stage."""
+    return Landscape.from_json(json.loads(store.read("landscape.json")))
+
+
+def stored_landscape(run: Run, index: int) -> Landscape:
+    """The landscape that a finished round was aimed by."""
+    return read_landscape(inside(run.store, f"{round_folder(index)}/landscape"))
 
 
 def fine_tune(run: Run, index: int, attempt: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:

@@ -14,15 +14,23 @@ from share_dist.body import load_body
 from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
+from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
 from share_dist.loop.judging import headline, judge_counts, judge_figures, judge_surveys
 from share_dist.loop.plans import judge_plans
 from share_dist.loop.progress import Progress
-from share_dist.loop.rounds import Attempt, Run, Surveys, attempt_row, attempts_of_round, camera_pool
-from share_dist.loop.story import publish
-from share_dist.models import base_checkpoint, load_checkpoint
-from share_dist.storage import open_run
-
-SUMMARY = "summary.json"
+from share_dist.loop.rounds import (
+    Attempt,
+    Run,
+    Surveys,
+    attempt_row,
+    attempts_of_round,
+    camera_pool,
+    stored_landscape,
+)
+from share_dist.loop.story import EXHIBITS, SUMMARY, publish
+from share_dist.models import BASE_CHECKPOINT, load_checkpoint
+from share_dist.report import table_text
+from share_dist.storage import once, open_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
         errors.RepairFailed: no round was accepted. The report is written all the same and says so.
     """
     body = load_body(config.body)
-    model_path = config.model.checkpoint or base_checkpoint()
+    model_path = config.model.checkpoint or BASE_CHECKPOINT
     load_checkpoint(model_path, body.hash)
     store = open_run(out, config_json(config, "share"))
     base = model_path.read_bytes()
@@ -60,25 +68,37 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
 def _share(run: Run, base: bytes) -> RunResult:
     config = run.config
     progress = Progress(run.store, expected_seconds(config))
+    run.store.overwrite("base/model.safetensors", base)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
-        base_landscapes = {name: fit_landscape(survey, config.landscape) for name, survey in base_steer.items()}
+        base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
     with progress.stage("judge before"):
-        judged_before = judge_surveys(run, base, "judge-before", "before")
-    model, attempts, steer = _rounds(run, base, base_steer, progress)
-    with progress.stage("judge after"):
-        judged_after = judge_surveys(run, model, "judge-after", "after")
+        before = judge_surveys(run, base, "judge-before", "before")
+    model, attempts = _rounds(run, base, base_steer, progress)
     run.store.overwrite("model.safetensors", model)
-    summary = _summary(run, attempts, base_landscapes, judged_before, judged_after)
+    with progress.stage("judge after"):
+        after = judge_surveys(run, model, "judge-after", "after")
+    summary = _summary(run, attempts, base_landscape, before, after)
     with progress.stage("report"):
-        report_path = publish(run, summary, base, model, attempts, judged_before, judged_after, (base_steer, steer))
+        once(run.store, EXHIBITS, lambda: _exhibits(run, base, model, before, after), save_arrays, load_arrays)
+        _write_summary(run, summary, progress)
+        report_path = publish(run.store)
+    _write_summary(run, summary, progress)
+    return RunResult(summary, table_text(summary), report_path)
+
+
+def _exhibits(run: Run, base: bytes, model: bytes, before: Surveys, after: Surveys) -> Arrays:
+    rounds = [stored_landscape(run, index) for index in range(run.config.share.rounds)]
+    return sphere_arrays(run, before, after, rounds) | gallery_arrays(run, base, model, before["all_cameras"])
+
+
+def _write_summary(run: Run, summary: dict[str, Any], progress: Progress) -> None:
     summary["seconds"] = progress.seconds
     run.store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
-    return finished(run, summary, report_path)
 
 
-def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: Progress) -> tuple[bytes, list[Attempt], Surveys]:
-    """All rounds, each from the last accepted model; returns that model, every try, and its steer surveys."""
+def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: Progress) -> tuple[bytes, list[Attempt]]:
+    """All rounds, each from the last accepted model; returns that model and every try."""
     model, steer, pool = base, base_steer, camera_pool(run)
     history: list[Attempt] = []
     for index in range(run.config.share.rounds):
@@ -88,17 +108,14 @@ def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: Progress) -> t
                 progress.say(f"round {index + 1} {'accepted' if attempt.accepted else 'REJECTED'}: {attempt.why}")
                 if attempt.accepted:
                     model, steer = better, after
-    return model, history, steer
+    return model, history
 
 
 def _summary(
-    run: Run, attempts: list[Attempt], base_landscapes: dict[str, Landscape], before: Surveys, after: Surveys
+    run: Run, attempts: list[Attempt], base_landscape: Landscape, before: Surveys, after: Surveys
 ) -> dict[str, Any]:
     config = run.config
-    figures = [
-        judge_figures(surveys, base_landscapes["everyday"], base_landscapes["all_cameras"], config.landscape)
-        for surveys in (before, after)
-    ]
+    figures = [judge_figures(surveys, base_landscape, config.landscape) for surveys in (before, after)]
     body = run.fleet.body
     return {
         "before": figures[0],
@@ -115,14 +132,8 @@ def _summary(
 def versions() -> dict[str, str]:
     """What computed the numbers: this package, Python, and the libraries whose arithmetic they rest on."""
     libraries = ("torch", "ray", "deepspeed", "numpy", "numba", "scipy")
-    return {"share-dist": __version__, "python": platform.python_version()} | {name: version(name) for name in libraries}
-
-
-def finished(run: Run, summary: dict[str, Any], report_path: Path) -> RunResult:
-    """What a command shows at its end."""
-    from share_dist.report import table_text
-
-    return RunResult(summary, table_text(summary), report_path)
+    ours = {"share-dist": __version__, "python": platform.python_version()}
+    return ours | {name: version(name) for name in libraries}
 
 
 def expected_seconds(config: RunConfig) -> dict[str, float]:

@@ -10,6 +10,7 @@ and keeps their weights; it never sees the truth and never learns.
     model_hash(model)                  -> str        the name under which results remember the weights
 """
 
+from share_dist.models.checkpoint import BASE_CHECKPOINT as BASE_CHECKPOINT
 from share_dist.models.checkpoint import checkpoint_bytes as checkpoint_bytes
 from share_dist.models.checkpoint import fit_weights as fit_weights
 from share_dist.models.checkpoint import load_checkpoint as load_checkpoint

@@ -25,6 +25,9 @@ from share_dist.models.regressor import Regressor, make_model
 
 FORMAT = "share_dist-checkpoint-v1"
 
+BASE_CHECKPOINT = Path(__file__).parent / "compact_hmr.safetensors"
+"""The built-in base model: the compact network, trained on everyday views by the recipe compact-hmr."""
+
 
 def checkpoint_bytes(model: Regressor, card: dict[str, Any]) -> bytes:
     """Return a checkpoint as bytes, for a store; `card` must hold "body_hash"."""

@@ -1,0 +1,137 @@
+"""The report of a run, written from what the run stored, so that it can be written again at any time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from share_dist import errors
+from share_dist.loop.exhibits import REFERENCE_DISTANCE_M, load_arrays
+from share_dist.loop.rounds import attempt_folder, round_folder
+from share_dist.report import (
+    GalleryItem,
+    RegionMark,
+    RoundMark,
+    SphereSample,
+    Story,
+    SurveyRows,
+    readme_picture,
+    write_report,
+)
+from share_dist.rome import Regions
+from share_dist.storage import Store, inside, open_store
+from share_dist.survey import Survey
+
+SUMMARY = "summary.json"
+PAGE = "report/index.html"
+PICTURE = "report/before-after.png"
+EXHIBITS = "report/exhibits"
+
+
+def publish(store: Store) -> Path:
+    """Write the page and the picture of a finished run and return the page's path."""
+    story = story_of(store)
+    store.overwrite(PAGE, write_report(story))
+    store.overwrite(PICTURE, readme_picture(story))
+    return store.local_path(PAGE)
+
+
+def rewrite_report(out: Path) -> Path:
+    """Write the page of a finished run again.
+
+    Raises:
+        errors.BadSetting: the folder holds no finished run.
+    """
+    store = open_store(out)
+    if not store.exists(SUMMARY):
+        raise errors.BadSetting(
+            f"{out} holds no finished run: there is no {SUMMARY}.\n"
+            "  Give the --out of a `share` run; one that was stopped is finished by running its command again."
+        )
+    return publish(store)
+
+
+def story_of(store: Store) -> Story:
+    """Read everything the page tells from a run's store."""
+    summary, settings = json.loads(store.read(SUMMARY)), json.loads(store.read("config.json"))
+    arrays = load_arrays(inside(store, EXHIBITS))
+    before, after = (Survey.load(inside(store, f"judge-{when}/all_cameras")) for when in ("before", "after"))
+    rows = SurveyRows(
+        azimuth_deg=before["azimuth_deg"],
+        elevation_deg=before["elevation_deg"],
+        distance_m=before["distance_m"],
+        before_mm=before["mpjpe_mm"],
+        after_mm=after["mpjpe_mm"],
+    )
+    return Story(
+        summary=summary,
+        title=summary.get("title", ""),
+        settings=settings,
+        directions=arrays["directions"],
+        before=sphere(arrays, "before"),
+        after=sphere(arrays, "after"),
+        reachable=arrays["reachable"],
+        reference_distance_m=REFERENCE_DISTANCE_M,
+        survey=rows,
+        rounds=[round_mark(store, row, arrays) for row in summary["rounds"]],
+        gallery=gallery(arrays, before, after),
+        gallery_rule="The judge views on which the base model erred most, whatever became of them.",
+    )
+
+
+def sphere(arrays: dict[str, np.ndarray], name: str) -> SphereSample:
+    """One model's landscape on the sphere."""
+    return SphereSample(mean_mm=arrays[f"{name}_mean_mm"], deviation_mm=arrays[f"{name}_deviation_mm"])
+
+
+def round_mark(store: Store, row: dict[str, Any], arrays: dict[str, np.ndarray]) -> RoundMark:
+    """One try of a round, with the regions it was aimed at."""
+    regions = Regions.from_json(json.loads(store.read(f"{round_folder(row['round'])}/regions/regions.json")))
+    return RoundMark(
+        round=row["round"] + 1,
+        attempt=row["attempt"] + 1,
+        accepted=row["accepted"],
+        why=row["why"],
+        steer_before_mm=row["before_mm"],
+        steer_after_mm=row["after_mm"],
+        settings={"learning rate": row["learning_rate"], "folder": attempt_folder(row["round"], row["attempt"])},
+        mean_mm=arrays.get(f"round_{row['round']}_mean_mm"),
+        regions=[
+            RegionMark(
+                azimuth_deg=region.peak["azimuth_deg"],
+                elevation_deg=region.peak["elevation_deg"],
+                distance_m=region.peak["distance_m"],
+                mass=region.mass_share,
+                peak_mm=region.peak_mm,
+                mean_mm=region.mean_mm,
+                member_azimuth_deg=region.member_columns["azimuth_deg"],
+                member_elevation_deg=region.member_columns["elevation_deg"],
+            )
+            for region in regions
+        ],
+    )
+
+
+def gallery(arrays: dict[str, np.ndarray], before: Survey, after: Survey) -> list[GalleryItem]:
+    """The worst views with their numbers."""
+    items = []
+    for place, number in enumerate(arrays["gallery_numbers"]):
+        row = int(np.flatnonzero(before["view_number"] == number)[0])
+        items.append(
+            GalleryItem(
+                view_number=int(number),
+                picture=arrays["gallery_picture"][place],
+                mesh_before=arrays["gallery_before"][place],
+                mesh_after=arrays["gallery_after"][place],
+                azimuth_deg=float(before["azimuth_deg"][row]),
+                elevation_deg=float(before["elevation_deg"][row]),
+                distance_m=float(before["distance_m"][row]),
+                before_mm=float(before["mpjpe_mm"][row]),
+                after_mm=float(after["mpjpe_mm"][row]),
+                note=str(before["family"][row]),
+            )
+        )
+    return items
