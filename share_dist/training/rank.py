@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -167,5 +166,4 @@ def write_model(task: RankTask, engine: Engine, rank: int, key: str) -> None:
 
 def worker_environment(threads: int) -> dict[str, str]:
     """Return the environment a rank's process must start with, because libraries read it once."""
-    keep = {name: os.environ[name] for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME") if name in os.environ}
-    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **keep}
+    return {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -86,7 +88,7 @@ def _fit(
     # Ray Train takes seconds to import; the checks before this should answer at once.
     from ray.train import TrainingFailedError
 
-    channel = f"progress/{job.name}/{uuid.uuid4().hex}"
+    interrupt, channel = signal.getsignal(signal.SIGINT), f"progress/{job.name}/{uuid.uuid4().hex}"
     task = RankTask(job, config, store, pictures, channel, _threads(config))
     for failures in range(config.worker_failures + 1):
         try:
@@ -94,18 +96,23 @@ def _fit(
                 _trainer(task).fit()
             return
         except TrainingFailedError as failure:
-            raised = _raised_by_a_rank(failure)
-            if raised is not None:
-                raise raised from failure
-            lost = _lost(failure, job.name)
-            if failures == config.worker_failures:
-                raise lost from failure
+            raised = _raised_by_a_rank(failure, config.workers)
+            if raised is not None or failures == config.worker_failures:
+                raise raised or _lost(failure, job.name) from failure
             say(f"{job.name} training  lost a worker, goes on after step {checkpoints.latest_step(store):,}")
+        except SystemExit as stop:
+            # Ray Train answers Ctrl-C by ending the process with success.
+            raise KeyboardInterrupt from stop
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, interrupt)
 
 
 def _trainer(task: RankTask) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.torch import TorchTrainer
+
+    from share_dist.training.network import NodeTorchConfig
 
     for name, value in _knobs().items():
         os.environ.setdefault(name, value)
@@ -114,7 +121,7 @@ def _trainer(task: RankTask) -> Any:
     return TorchTrainer(
         lambda settings: run_rank(settings["task"]),
         train_loop_config={"task": task},
-        torch_config=TorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
+        torch_config=NodeTorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
         scaling_config=ScalingConfig(
             num_workers=config.workers, use_gpu=config.use_gpu, resources_per_worker=resources
         ),
@@ -170,13 +177,15 @@ def _amounts(resources: Mapping[str, float]) -> str:
     return ", ".join(f"{resources.get(kind, 0.0):g} {kind}" for kind in ("CPU", "GPU") if kind in resources)
 
 
-def _raised_by_a_rank(failure: Exception) -> Exception | None:
-    """Return what a rank's own code raised, or None when workers died. Ours come before what they set off elsewhere."""
+def _raised_by_a_rank(failure: Exception, workers: int) -> Exception | None:
+    """Return what a rank's own code raised and would raise again, or None when starting again may help."""
     causes = [getattr(cause, "_base_exc", cause) for cause in getattr(failure, "worker_failures", {}).values()]
-    if not causes or any(isinstance(cause, RayError) for cause in causes):
-        return None
     ours = [cause for cause in causes if isinstance(cause, ShareDistError | FloatingPointError)]
-    return (ours or causes)[0]
+    if ours:
+        return ours[0]
+    # When one of several ranks dies, the others raise too: their connection broke.
+    alone = workers == 1 and causes and not isinstance(causes[0], RayError)
+    return causes[0] if alone else None
 
 
 def _lost(failure: Exception, name: str) -> WorkersLost:

@@ -94,3 +94,10 @@ def test_this_machine_can_train():
     (finding,) = check()
     assert finding.ok, finding
     assert "deepspeed" in finding.detail
+
+
+def test_ranks_talk_over_the_interface_that_has_the_nodes_address():
+    from share_dist.training.network import interface_of
+
+    assert interface_of("127.0.0.1") == "lo"
+    assert interface_of("203.0.113.99") is None

@@ -1,0 +1,57 @@
+"""By which network ranks on several nodes talk to each other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.train.torch import TorchConfig
+
+_SIOCGIFADDR = 0x8915
+
+
+def interface_of(address: str) -> str | None:
+    """Return the name of this machine's network interface with an IPv4 address, or None."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, name in socket.if_nameindex():
+            try:
+                answer = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, struct.pack("256s", name[:15].encode()))
+            except OSError:
+                continue  # an interface without an IPv4 address
+            if socket.inet_ntoa(answer[20:24]) == address:
+                return name
+    return None
+
+
+def name_interface() -> None:
+    """Tell gloo to use the interface by which Ray reaches this node, unless the user named one.
+
+    Left alone it takes the address that the host's own name resolves to, which is often 127.0.1.1: the ranks of
+    other nodes then wait until their time is up.
+    """
+    found = interface_of(ray.util.get_node_ip_address())
+    if found is not None:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", found)
+
+
+class _NodeTorchBackend(TorchConfig().backend_cls):
+    """Ray Train's way of connecting ranks, with each node's interface named first."""
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        worker_group.execute(name_interface)
+        super().on_start(worker_group, backend_config)
+
+
+@dataclass
+class NodeTorchConfig(TorchConfig):
+    """How ranks are connected: as TorchConfig says, over the network that Ray itself uses."""
+
+    @property
+    def backend_cls(self) -> Any:
+        """The class that connects them."""
+        return _NodeTorchBackend
