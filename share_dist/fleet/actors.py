@@ -18,6 +18,7 @@ from jaxtyping import Int64
 
 from share_dist.body import Body, BodyConfig, BodyLayer, load_body
 from share_dist.data import shard_bytes, shard_is_done, shard_numbers, write_shard
+from share_dist.errors import WrongBody
 from share_dist.models import Regressor, load_checkpoint
 from share_dist.render import Records, RenderConfig, Renderer, make_renderer
 from share_dist.scene import ViewPlan
@@ -72,35 +73,42 @@ class Receipt:
 
     process: int
     node: str
-    body_hash: str
 
 
 class _Worker:
     """What both kinds share: one thread, a body, and loading at the first call, so that errors keep their class."""
 
-    def __init__(self, body: BodyConfig):
+    def __init__(self, body: BodyConfig, body_hash: str):
         torch.set_num_threads(1)
-        self.body_config = body
+        self.body_config, self.body_hash = body, body_hash
         self.loaded_body: Body | None = None
 
     @property
     def body(self) -> Body:
         """The body, loaded at its first use."""
         if self.loaded_body is None:
-            self.loaded_body = load_body(self.body_config)
+            body = load_body(self.body_config)
+            if body.hash != self.body_hash:
+                raise WrongBody(
+                    f"node {ray.get_runtime_context().get_node_id()[:12]} has body {body.hash[:12]}, but the driver "
+                    f"has {self.body_hash[:12]}.\n"
+                    "  Put the same body files on every node: body.folder is read on each."
+                )
+            self.loaded_body = body
         return self.loaded_body
 
     def ready(self) -> Receipt:
         """Load what every call needs and say who this is."""
-        return Receipt(os.getpid(), ray.get_runtime_context().get_node_id(), self.body.hash)
+        _ = self.body
+        return Receipt(os.getpid(), ray.get_runtime_context().get_node_id())
 
 
 @ray.remote(max_restarts=-1, max_task_retries=-1)
 class RenderActor(_Worker):
     """View numbers in, records out."""
 
-    def __init__(self, body: BodyConfig, render: RenderConfig):
-        super().__init__(body)
+    def __init__(self, body: BodyConfig, body_hash: str, render: RenderConfig):
+        super().__init__(body, body_hash)
         self.render_config = render
         self.made_renderer: Renderer | None = None
         self.plans = _Opened(ViewPlan.from_json)
@@ -138,8 +146,8 @@ class RenderActor(_Worker):
 class EvaluatorActor(_Worker):
     """Records in, rows out."""
 
-    def __init__(self, body: BodyConfig, device: str):
-        super().__init__(body)
+    def __init__(self, body: BodyConfig, body_hash: str, device: str):
+        super().__init__(body, body_hash)
         self.device = device
         self.made_layer: BodyLayer | None = None
         self.models = _Opened(self._open_model, kept=2)

@@ -17,7 +17,7 @@ from jaxtyping import Int64
 from share_dist import errors
 from share_dist.body import Body, BodyConfig, load_body
 from share_dist.data import index_card, shard_is_done, shard_numbers, write_index
-from share_dist.fleet.actors import EvaluatorActor, Parcel, Receipt, RenderActor, plan_parcel
+from share_dist.fleet.actors import EvaluatorActor, Parcel, RenderActor, plan_parcel
 from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.feed import FleetPictures
@@ -55,7 +55,6 @@ class Fleet:
         self._started_ray = False
         self._renderers: list[Any] = []
         self._evaluators: list[Any] = []
-        self._receipts: list[Receipt] = []
 
     def __enter__(self) -> Fleet:
         """Connect to Ray, or start it."""
@@ -86,9 +85,9 @@ class Fleet:
         """The render actors, at least one of them ready."""
         if not self._renderers:
             names = [f"{self.name}-renderer-{number}" for number in range(self.sizes.renderers)]
-            arguments = (self.body_config, self.render_config)
+            arguments = (self.body_config, self.body.hash, self.render_config)
             self._renderers = make_pool(RenderActor, names, arguments, self.sizes.cpus_each)
-            self._receipts = self._ready(self._renderers, "renderers")
+            wait_until_ready(self._renderers, self.config.start_timeout_s, "renderers")
         return self._renderers
 
     @property
@@ -97,13 +96,10 @@ class Fleet:
         if not self._evaluators:
             names = [f"{self.name}-evaluator-{uuid.uuid4().hex[:4]}" for _ in range(self.sizes.evaluators)]
             gpus = self.config.evaluator_gpus
-            arguments = (self.body_config, "cuda" if gpus else "cpu")
+            arguments = (self.body_config, self.body.hash, "cuda" if gpus else "cpu")
             self._evaluators = make_pool(EvaluatorActor, names, arguments, self.sizes.cpus_each, gpus)
-            self._ready(self._evaluators, "evaluators")
+            wait_until_ready(self._evaluators, self.config.start_timeout_s, "evaluators")
         return self._evaluators
-
-    def _ready(self, actors: list[Any], what: str) -> list[Receipt]:
-        return wait_until_ready(actors, self.body.hash, self.config.start_timeout_s, what)
 
     @property
     def handles(self) -> RenderHandles:

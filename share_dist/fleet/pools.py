@@ -10,8 +10,7 @@ from typing import Any
 import ray
 from ray import exceptions as lost
 
-from share_dist.errors import ShareDistError, WorkersLost, WrongBody
-from share_dist.fleet.actors import Receipt
+from share_dist.errors import ShareDistError, WorkersLost
 from share_dist.fleet.cluster import NAMESPACE
 
 LOSSES = (lost.RayActorError, lost.ObjectLostError, lost.WorkerCrashedError, lost.NodeDiedError, lost.RaySystemError)
@@ -41,35 +40,26 @@ def drop_pool(actors: Sequence[Any]) -> None:
         ray.kill(actor, no_restart=True)
 
 
-def wait_until_ready(actors: Sequence[Any], body_hash: str, timeout_s: float, what: str) -> list[Receipt]:
-    """Wait until at least one actor of a pool is ready; return the receipts of all that are by then.
+def wait_until_ready(actors: Sequence[Any], timeout_s: float, what: str) -> None:
+    """Wait until one actor of a pool is ready; the others may follow.
 
     Raises:
         WorkersLost: none is in time, and why.
-        WrongBody: a node has other body files than this one.
         ShareDistError: whatever an actor says is wrong on its node.
     """
-    started = {actor.ready.remote(): number for number, actor in enumerate(actors)}
-    waiting, receipts, problems = list(started), [], list[str]()
+    waiting, problems = [actor.ready.remote() for actor in actors], list[str]()
     deadline = time.monotonic() + timeout_s
-    while waiting and not receipts and time.monotonic() < deadline:
+    while waiting and time.monotonic() < deadline:
         done, waiting = ray.wait(waiting, num_returns=1, timeout=min(1.0, timeout_s))
         for reference in done:
             try:
-                receipts.append(ray.get(reference))
+                ray.get(reference)
+                return
             except LOSSES as error:
                 problems.append(_reason(error))
             except lost.RayTaskError as error:
                 raise users_error(error, f"starting {what}") from error
-    if not receipts:
-        raise WorkersLost(_why_none(len(actors), what, timeout_s, problems))
-    for receipt in receipts:
-        if receipt.body_hash != body_hash:
-            raise WrongBody(
-                f"node {receipt.node[:12]} has body {receipt.body_hash[:12]}, but this one has {body_hash[:12]}.\n"
-                "  Put the same body files on every node: body.folder is read on each."
-            )
-    return receipts
+    raise WorkersLost(_why_none(len(actors), what, timeout_s, problems))
 
 
 def _why_none(count: int, what: str, timeout_s: float, problems: list[str]) -> str:

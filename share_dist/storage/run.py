@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from share_dist import errors
 from share_dist.errors import Finding
 from share_dist.storage.stores import FolderStore, Store, is_temporary, open_store, writing
 
 CONFIG = "config.json"
+LOCK = ".run.lock.part"
+"""Named like a file being written, so that no store lists it."""
+_CLAIMED: dict[Path, TextIO] = {}
 _SHOWN_DIFFERENCES = 12
 
 
@@ -26,7 +31,8 @@ def open_run(out: str | Path, config_json: str) -> Store:
         config_json: all settings of the run as one JSON object.
 
     Raises:
-        errors.OtherRun: the folder holds a run with other settings (they are listed), or files that are no run.
+        errors.OtherRun: the folder holds a run with other settings (they are listed), or files that are no run; or
+            another process is at work on it.
         errors.NotWritable: it cannot be written.
         errors.StorageFull: the disk is full.
         errors.DamagedFile: its config.json is not JSON.
@@ -36,6 +42,7 @@ def open_run(out: str | Path, config_json: str) -> Store:
     assert isinstance(store, FolderStore)
     with writing(store.root):
         store.root.mkdir(parents=True, exist_ok=True)
+        _claim(store.root)
     if store.exists(CONFIG):
         _refuse_other_settings(store, config_json)
         _refuse_read_only(store)
@@ -49,6 +56,32 @@ def open_run(out: str | Path, config_json: str) -> Store:
         )
     store.write_once(CONFIG, config_json.encode())
     return store
+
+
+def _claim(root: Path) -> None:
+    """Hold the folder until this process ends, however it ends; a second driver would undo the first one's work.
+
+    Raises:
+        errors.OtherRun: another process holds it.
+    """
+    if root in _CLAIMED:
+        return
+    path = root / LOCK
+    path.touch()
+    file = open(path)  # noqa: SIM115  # what is open holds the claim; only for reading, so that a disk can be unmounted
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        process = file.read().strip()
+        file.close()
+        raise errors.OtherRun(
+            f"{root} is being written by another process{f' (number {process})' if process else ''}.\n"
+            "  Wait until it is done, or choose another --out."
+        ) from None
+    except OSError:
+        pass  # some network file systems know no locks; the user must then take care alone
+    path.write_text(str(os.getpid()))
+    _CLAIMED[root] = file
 
 
 def _refuse_other_settings(store: FolderStore, config_json: str) -> None:

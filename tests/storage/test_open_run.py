@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
 from share_dist import errors
 from share_dist.storage import FolderStore, once, open_run
+from share_dist.storage.run import LOCK
 
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
 
@@ -52,11 +54,28 @@ def test_another_config_is_refused_and_the_differences_are_shown(tmp_path):
     assert json.loads((tmp_path / "config.json").read_text()) == json.loads(CONFIG)
 
 
+def test_a_run_that_another_process_works_on_is_refused_until_that_ends(tmp_path):
+    script = f"""
+import sys
+from share_dist.storage import open_run
+open_run({str(tmp_path)!r}, '{CONFIG}')
+print("open", flush=True)
+sys.stdin.read()
+"""
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "open\n"
+    with pytest.raises(errors.OtherRun, match=f"another process .number {other.pid}."):
+        open_run(tmp_path, CONFIG)
+    other.kill()
+    other.wait()
+    assert open_run(tmp_path, CONFIG).list() == ["config.json"]
+
+
 def test_a_folder_that_is_no_run_is_refused_untouched(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"sea")
     with pytest.raises(errors.OtherRun, match=r"holiday\.jpg"):
         open_run(tmp_path, CONFIG)
-    assert os.listdir(tmp_path) == ["holiday.jpg"]
+    assert FolderStore(tmp_path).list() == ["holiday.jpg"]
 
 
 def test_a_leftover_of_a_killed_start_does_not_stop_the_next(tmp_path):
@@ -102,6 +121,6 @@ def test_a_disk_that_fills_up_keeps_what_was_finished_and_goes_on_later(mounted)
     stage(0), stage(1)
     with pytest.raises(errors.StorageFull, match="Everything finished so far is kept"):
         stage(2)
-    assert not [path for path in store.root.rglob("*.part")]
+    assert not [path for path in store.root.rglob("*.part") if path.name != LOCK]
     subprocess.run(["mount", "-o", "remount,size=2m", str(store.root.parent)], check=True)
     assert [stage(number)[0] for number in range(3)] == [0, 1, 2]
