@@ -91,6 +91,10 @@ def _spheres(picture: Image.Image, story: Story) -> int:
         drawn = ImageDraw.Draw(picture)
         drawn.text((x + side / 2, 172), name, colour, _font(28), anchor="mm")
     _scale(picture, (_MARGIN + 80, 196 + side + 34), 2 * side + 28 - 160, (low, high))
+    azimuth, elevation = hardest_direction(story)
+    seen = camera_text(azimuth, elevation, 0).split(":")[0]
+    label = f"both spheres seen from where it is worst: {seen}"
+    ImageDraw.Draw(picture).text((_MARGIN + side + 14, 196 + side + 130), label, _QUIET, _font(20), anchor="mm")
     return _MARGIN + 2 * side + 28 + 56
 
 

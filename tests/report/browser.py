@@ -77,7 +77,7 @@ class Browser:
         """Value of a script's return statement."""
         return self._send("POST", f"{self.session}/execute/sync", {"script": script, "args": []})
 
-    def wait(self, condition: str, seconds: float = 8.0) -> None:
+    def wait(self, condition: str, seconds: float = 20.0) -> None:
         """Until a JavaScript expression holds."""
         end = time.monotonic() + seconds
         while not self.run(f"return Boolean({condition})"):

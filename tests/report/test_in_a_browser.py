@@ -21,10 +21,10 @@ def browser():
         yield window
 
 
-@pytest.fixture
-def page(browser, story, tmp_path):
-    """The full page, freshly loaded."""
-    file = tmp_path / "index.html"
+@pytest.fixture(scope="module")
+def page(browser, story, tmp_path_factory):
+    """The full page, loaded once: a reader does not reload between two gestures either."""
+    file = tmp_path_factory.mktemp("report") / "index.html"
     file.write_bytes(write_report(story))
     browser.open(file)
     return browser
