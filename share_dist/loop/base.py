@@ -15,6 +15,7 @@ from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import everyday_plan, judge_plans, steer_plans
 from share_dist.loop.rounds import Run
+from share_dist.loop.start import check_scene
 from share_dist.metrics import distances_mm, procrustes
 from share_dist.storage import inside, open_run
 from share_dist.survey import figures
@@ -30,6 +31,7 @@ def run_base_training(config: RunConfig, out: Path) -> Path:
     Raises:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
     """
+    check_scene(config)
     body = load_body(config.body)
     store = open_run(out, config_json(config, "train"))
     plan = everyday_plan(config)

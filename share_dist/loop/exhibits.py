@@ -13,7 +13,7 @@ from share_dist.body import BodyLayer
 from share_dist.geometry import angles_from_direction, fibonacci_directions
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import judge_plans
-from share_dist.loop.rounds import Run, Surveys
+from share_dist.loop.rounds import BASE_MODEL, FINAL_MODEL, Run, Surveys
 from share_dist.models import load_checkpoint, predict
 from share_dist.render import Records, make_renderer
 from share_dist.report import AFTER_RGB, BEFORE_RGB, full_perspective, overlay
@@ -78,7 +78,7 @@ def reachable(run: Run, directions: np.ndarray) -> np.ndarray:
     return directions[:, 1] * REFERENCE_DISTANCE_M >= floor_m + 0.1
 
 
-def gallery_arrays(run: Run, base: bytes, model: bytes, before: Survey) -> Arrays:
+def gallery_arrays(run: Run, before: Survey) -> Arrays:
     """The judge views on which the base model erred most: pictures, and both models' meshes over them."""
     numbers = before["view_number"][np.argsort(-before["mpjpe_mm"], kind="stable")[:GALLERY_VIEWS]]
     plan, body = judge_plans(run.config)["all_cameras"], run.fleet.body
@@ -89,23 +89,21 @@ def gallery_arrays(run: Run, base: bytes, model: bytes, before: Survey) -> Array
     return {
         "gallery_numbers": np.asarray(numbers, np.int64),
         "gallery_picture": shown.image,
-        "gallery_before": meshes(run, base, "before", seen, shown, layer, BEFORE_RGB),
-        "gallery_after": meshes(run, model, "after", seen, shown, layer, AFTER_RGB),
+        "gallery_before": meshes(run, BASE_MODEL, seen, shown, layer, BEFORE_RGB),
+        "gallery_after": meshes(run, FINAL_MODEL, seen, shown, layer, AFTER_RGB),
     }
 
 
 def meshes(
     run: Run,
-    model: bytes,
-    name: str,
+    model: str,
     seen: Records,
     shown: Records,
     layer: BodyLayer,
     colour: tuple[int, int, int],
 ) -> np.ndarray:
     """Each picture with the mesh that a model saw in it, which looked at `seen` and is drawn over `shown`."""
-    run.store.overwrite(f"report/{name}.safetensors", model)
-    network, _ = load_checkpoint(run.store.local_path(f"report/{name}.safetensors"), run.fleet.body.hash)
+    network, _ = load_checkpoint(run.store.local_path(model), run.fleet.body.hash)
     estimate = predict(network, seen.image, run.config.survey.precision)
     with torch.no_grad():
         vertices_m = layer.vertices(estimate.pose, estimate.betas)[0].numpy()

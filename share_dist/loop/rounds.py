@@ -22,6 +22,7 @@ from share_dist.survey import Survey
 from share_dist.training import TrainingJob, train
 
 Surveys = dict[str, Survey]
+BASE_MODEL, FINAL_MODEL = "base/model.safetensors", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from share_dist import __version__, errors
-from share_dist.body import load_body
 from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
@@ -19,6 +18,8 @@ from share_dist.loop.judging import headline, judge_counts, judge_figures, judge
 from share_dist.loop.plans import judge_plans
 from share_dist.loop.progress import Progress
 from share_dist.loop.rounds import (
+    BASE_MODEL,
+    FINAL_MODEL,
     Attempt,
     Run,
     Surveys,
@@ -27,8 +28,8 @@ from share_dist.loop.rounds import (
     camera_pool,
     stored_landscape,
 )
+from share_dist.loop.start import checked_model
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
-from share_dist.models import BASE_CHECKPOINT, load_checkpoint
 from share_dist.report import table_text
 from share_dist.storage import once, open_run
 
@@ -49,11 +50,8 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
         errors.RepairFailed: no round was accepted. The report is written all the same and says so.
     """
-    body = load_body(config.body)
-    model_path = config.model.checkpoint or BASE_CHECKPOINT
-    load_checkpoint(model_path, body.hash)
+    base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
-    base = model_path.read_bytes()
     with Fleet(config.fleet, config.body, config.render) as fleet:
         result = _share(Run(config, store, fleet), base)
     if not any(row["accepted"] for row in result.summary["rounds"]):
@@ -68,28 +66,28 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
 def _share(run: Run, base: bytes) -> RunResult:
     config = run.config
     progress = Progress(run.store, expected_seconds(config))
-    run.store.overwrite("base/model.safetensors", base)
+    run.store.overwrite(BASE_MODEL, base)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
         base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
     with progress.stage("judge before"):
         before = judge_surveys(run, base, "judge-before", "before")
     model, attempts = _rounds(run, base, base_steer, progress)
-    run.store.overwrite("model.safetensors", model)
+    run.store.overwrite(FINAL_MODEL, model)
     with progress.stage("judge after"):
         after = judge_surveys(run, model, "judge-after", "after")
     summary = _summary(run, attempts, base_landscape, before, after)
     with progress.stage("report"):
-        once(run.store, EXHIBITS, lambda: _exhibits(run, base, model, before, after), save_arrays, load_arrays)
+        once(run.store, EXHIBITS, lambda: _exhibits(run, before, after), save_arrays, load_arrays)
         _write_summary(run, summary, progress)
         report_path = publish(run.store)
     _write_summary(run, summary, progress)
     return RunResult(summary, table_text(summary), report_path)
 
 
-def _exhibits(run: Run, base: bytes, model: bytes, before: Surveys, after: Surveys) -> Arrays:
+def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:
     rounds = [stored_landscape(run, index) for index in range(run.config.share.rounds)]
-    return sphere_arrays(run, before, after, rounds) | gallery_arrays(run, base, model, before["all_cameras"])
+    return sphere_arrays(run, before, after, rounds) | gallery_arrays(run, before["all_cameras"])
 
 
 def _write_summary(run: Run, summary: dict[str, Any], progress: Progress) -> None:

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from share_dist.body import load_body
 from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.loop.rounds import Run, camera_pool, find_weak_views
-from share_dist.models import BASE_CHECKPOINT, load_checkpoint
+from share_dist.loop.start import checked_model
 from share_dist.rome import Regions
 from share_dist.storage import open_run
 from share_dist.survey import figures
@@ -22,13 +21,11 @@ def run_survey(config: RunConfig, out: Path) -> str:
     Raises:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
     """
-    body = load_body(config.body)
-    model_path = config.model.checkpoint or BASE_CHECKPOINT
-    load_checkpoint(model_path, body.hash)
+    model = checked_model(config)
     store = open_run(out, config_json(config, "survey"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
         run = Run(config, store, fleet)
-        surveys = run.steer(model_path.read_bytes(), "survey", "survey")
+        surveys = run.steer(model, "survey", "survey")
         landscape, regions = find_weak_views(run, 0, surveys["all_cameras"], camera_pool(run))
     summary = {name: figures(survey) for name, survey in surveys.items()}
     shares = landscape.shares()

@@ -1,0 +1,182 @@
+"""A wrong command line is answered before any work, with what was found, what was wanted, and what to do."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from share_dist.cli import main
+from share_dist.models import ModelConfig, make_model, save_checkpoint
+
+
+def answer(capsys, *words: str) -> str:
+    """What the command prints when it refuses; it must refuse with exit status 2."""
+    try:
+        status = main(list(words))
+    except SystemExit as stop:  # tyro's own way of refusing
+        status = stop.code
+    printed = capsys.readouterr()
+    assert status == 2, printed
+    return " ".join((printed.out + printed.err).replace("│", " ").split())
+
+
+@pytest.fixture
+def checkpoint(figure, tmp_path):
+    """A small untrained checkpoint of the built-in body."""
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, make_model(ModelConfig(width=8, hidden=32)), {"body_hash": figure.hash})
+    return path
+
+
+def test_an_unknown_command_names_the_nearest(capsys):
+    assert "there is no command 'shar'; did you mean 'share'?" in answer(capsys, "shar", "demo")
+
+
+def test_an_unknown_recipe_names_the_nearest(capsys):
+    assert "there is no recipe 'dmeo'; did you mean 'demo'?" in answer(capsys, "share", "dmeo")
+
+
+def test_a_missing_recipe_lists_the_recipes(capsys):
+    assert "needs a recipe first: demo, full" in answer(capsys, "share")
+
+
+def test_an_unknown_setting_names_the_nearest(capsys):
+    said = answer(capsys, "share", "demo", "--rome.explor-share", "0.3")
+    assert "--rome.explor-share" in said
+    assert "Perhaps you meant: --rome.explore-share" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--rome.explore-share", "20", "must lie in [0, 1]; for a fifth write 0.2, not 20"),
+        ("--share.everyday-share", "-0.1", "must lie in [0, 1]"),
+        ("--survey.steer-views", "0", "at least 1 view is needed"),
+        ("--survey.judge-views", "-5", "at least 1 view is needed"),
+        ("--share.rounds", "0", "must be greater than zero"),
+        ("--learning.learning-rate", "0", "must be greater than zero"),
+        ("--render.size-px", "3", "must lie in 16"),
+        ("--training.zero-stage", "7", "zero-stage"),
+        ("--rome.method", "best", "rome.method"),
+        ("--seed", "-1", "whole number from 0"),
+        ("--learning.batch-size", "many", "invalid literal for int"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_name_and_range(capsys, option, value, words):
+    assert words in answer(capsys, "share", "demo", option, value)
+
+
+def test_zero_views_to_render_are_refused(capsys, tmp_path):
+    assert "count is 0" in answer(capsys, "render", "smoke", "--count", "0", "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_body_folder_is_refused_and_nothing_is_written(capsys, tmp_path):
+    (tmp_path / "smpl").mkdir()
+    said = answer(
+        capsys, "share", "demo", "--body.folder", str(tmp_path / "smpl"), "--out", str(tmp_path / "run")
+    )
+    assert "BodyFilesMissing" in said
+    assert "SMPL_NEUTRAL" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_body_is_refused(capsys, tmp_path):
+    path = tmp_path / "foreign.safetensors"
+    save_checkpoint(path, make_model(ModelConfig(width=8, hidden=32)), {"body_hash": "0" * 64})
+    said = answer(capsys, "survey", "demo", "--model.checkpoint", str(path), "--out", str(tmp_path / "run"))
+    assert "WrongBody" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_truncated_checkpoint_is_refused(capsys, tmp_path, checkpoint):
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    said = answer(capsys, "share", "demo", "--model.checkpoint", str(checkpoint), "--out", str(tmp_path / "run"))
+    assert "DamagedFile" in said
+    assert str(checkpoint) in said
+
+
+def test_a_missing_checkpoint_is_refused(capsys, tmp_path):
+    said = answer(capsys, "survey", "demo", "--model.checkpoint", str(tmp_path / "none.safetensors"))
+    assert "none.safetensors" in said
+
+
+def test_a_folder_with_another_run_is_refused_and_left_alone(capsys, tmp_path, checkpoint):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps({"command": "share", "seed": 99}))
+    said = answer(capsys, "share", "smoke", "--model.checkpoint", str(checkpoint), "--out", str(run))
+    assert "OtherRun" in said
+    assert "seed: 99 -> 0" in said
+    assert [path.name for path in run.iterdir() if not path.name.startswith(".")] == ["config.json"]
+
+
+def test_a_folder_with_something_else_is_refused(capsys, tmp_path, checkpoint):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("…")
+    out = str(tmp_path / "thesis")
+    assert "is no run" in answer(capsys, "share", "smoke", "--model.checkpoint", str(checkpoint), "--out", out)
+
+
+def test_an_output_that_cannot_be_written_is_refused(capsys, tmp_path, checkpoint):
+    (tmp_path / "file").write_text("in the way")
+    out = str(tmp_path / "file" / "run")
+    assert "NotWritable" in answer(capsys, "share", "smoke", "--model.checkpoint", str(checkpoint), "--out", out)
+
+
+def test_a_background_folder_without_pictures_is_refused(capsys, tmp_path, checkpoint):
+    (tmp_path / "photos").mkdir()
+    words = ["--model.checkpoint", str(checkpoint), "--scene.background-folder", str(tmp_path / "photos")]
+    assert "BadBackgrounds" in answer(capsys, "share", "smoke", *words, "--out", str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_broken_background_picture_is_named(capsys, tmp_path, checkpoint):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(folder / "good.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+    words = ["--model.checkpoint", str(checkpoint), "--scene.background-folder", str(folder)]
+    said = answer(capsys, "share", "smoke", *words, "--out", str(tmp_path / "run"))
+    assert "broken.jpg" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_report_of_no_run_is_refused(capsys, tmp_path):
+    assert "holds no finished run" in answer(capsys, "report", str(tmp_path))
+
+
+def test_an_unknown_bench_names_the_nearest(capsys):
+    assert "did you mean 'render'?" in answer(capsys, "bench", "rendr")
+
+
+@pytest.mark.parametrize("command", ["share", "survey", "train", "render", "report", "bench", "doctor"])
+def test_help_answers_for_every_command(capsys, command):
+    try:
+        status = main([command, "--help"])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 0
+    assert command in capsys.readouterr().out
+
+
+def test_help_gives_the_reason_of_a_setting(capsys):
+    with pytest.raises(SystemExit):
+        main(["share", "demo", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--rome.explore-share" in said
+    assert "--training.workers" in said
+    assert "so that a region the landscape missed is still met" in " ".join(said.replace("│", " ").split())
+
+
+@pytest.mark.slow
+def test_a_submission_script_is_the_command(tmp_path):
+    script = [sys.executable, "jobs/share.py", "dmeo"]
+    ended = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "did you mean 'demo'?" in ended.stderr
