@@ -93,7 +93,8 @@ def make_axis(factor: Factor, config: LandscapeConfig) -> Axis:
     columns = factor.columns or defaults.get(factor.kind, (factor.name,))
     if len(columns) != len(defaults.get(factor.kind, ("one",))):
         raise BadSetting(
-            f"Factor '{factor.name}' of kind '{factor.kind}' has the columns {', '.join(columns)}; see axes."
+            f"Factor '{factor.name}' of kind '{factor.kind}' has {len(columns)} columns ({', '.join(columns)}); "
+            "a sphere needs azimuth and elevation, a rotation also roll, any other kind one."
         )
     if factor.kind == "sphere":
         return SphereAxis(config.direction_degree, columns)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from share_dist.errors import BadSetting
+from share_dist.landscape.threads import one_thread
 
 BLOCK_VIEWS = 256
 """Consecutive view numbers in one block; the survey stores its files by the same blocks."""
@@ -50,6 +51,7 @@ class Statistics:
         )
 
 
+@one_thread
 def block_statistics(
     block: int,
     design: Float[np.ndarray, "n terms"],

@@ -84,7 +84,7 @@ def landscape_from_json(stored: Mapping[str, Any]) -> Landscape:
 def _read(stored: Mapping[str, Any]) -> Landscape:
     settings = dict(stored["config"])
     config = LandscapeConfig(**{**settings, "smoothness": tuple(settings["smoothness"])})
-    factors = tuple(Factor(**factor) for factor in stored["factors"])
+    factors = tuple(Factor(**{**factor, "columns": tuple(factor["columns"])}) for factor in stored["factors"])
     basis = make_basis(factors, config, config.max_terms)
     count = len(basis.terms)
     if stored["terms"] != count:
