@@ -1,14 +1,17 @@
 // The regions of each round: a map of that round's landscape with its regions, and the list of them under it.
 
 function buildRounds(host) {
+  const shown = new Set();
   for (const round of data.rounds) {
-    if (!round.regions.length) continue;
+    // Further attempts at a round aim at the same regions with gentler settings.
+    if (!round.regions.length || shown.has(round.round)) continue;
+    shown.add(round.round);
+    const attempts = data.rounds.filter((other) => other.round === round.round);
     const figure = document.createElement('figure'), caption = document.createElement('figcaption');
-    const attempt = round.attempt > 1 ? `, attempt ${round.attempt}` : '';
-    caption.textContent = `round ${round.round}${attempt}`;
+    caption.textContent = `round ${round.round}`;
     if (!round.accepted) {
-      const note = document.createElement('small');
-      note.textContent = ' (rejected afterwards)';
+      const note = document.createElement('small'), kept = attempts.find((other) => other.accepted);
+      note.textContent = kept ? ` (accepted at attempt ${kept.attempt})` : ' (rejected afterwards)';
       caption.append(note);
     }
     figure.append(caption);

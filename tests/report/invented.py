@@ -76,7 +76,8 @@ def rounds(directions) -> list[RoundMark]:
         RoundMark(round=2, attempt=2, accepted=True, why="all_cameras 104.1 → 93.0 mm, everyday +0.6 %",
                   steer_before_mm={"all_cameras": 104.1, "everyday": 70.7},
                   steer_after_mm={"all_cameras": 93.0, "everyday": 71.1},
-                  settings={"learning_rate": 2.5e-4, "replay_share": 0.67}),
+                  settings={"learning_rate": 2.5e-4, "replay_share": 0.67},
+                  regions=[region(170, 66, 1.0, 160)]),
     ]  # fmt: skip
 
 
