@@ -28,7 +28,7 @@ from share_dist.camera import (
 )
 from share_dist.errors import BadSetting
 
-N = 3000
+N = 2000
 
 
 def person(floor_m: float = -0.95) -> Space:
