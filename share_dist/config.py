@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from share_dist.body import BodyConfig
+from share_dist.camera import CameraConfig
 from share_dist.errors import BadSetting, require_positive, require_share
 from share_dist.fleet import FleetConfig
 from share_dist.landscape import LandscapeConfig
@@ -76,6 +77,7 @@ class RunConfig:
     """Draws the people, views and sample order of the run; another seed is another experiment."""
 
     body: BodyConfig = field(default_factory=BodyConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
     scene: SceneConfig = field(default_factory=SceneConfig)
     render: RenderConfig = field(default_factory=RenderConfig)
     model: ModelChoice = field(default_factory=ModelChoice)

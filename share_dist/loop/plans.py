@@ -27,8 +27,13 @@ def view_plan(config: RunConfig, cameras: CameraDistribution, split: Split, purp
 
 
 def steer_plans(config: RunConfig) -> dict[str, ViewPlan]:
-    """The views that decide: landscapes and acceptance, the same numbered views before and after every round."""
-    return {name: view_plan(config, cameras, "steer", "steer") for name, cameras in MAIN_DISTRIBUTIONS.items()}
+    """The views that decide: landscapes and acceptance, the same numbered views before and after every round.
+
+    The two main distributions, and the one that is searched where that is another.
+    """
+    every = MAIN_DISTRIBUTIONS | EXTRA_DISTRIBUTIONS
+    names = dict.fromkeys([*MAIN_DISTRIBUTIONS, config.camera.target])
+    return {name: view_plan(config, every[name], "steer", "steer") for name in names}
 
 
 def judge_plans(config: RunConfig) -> dict[str, ViewPlan]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from share_dist.camera import AllCameras, Camera, low_discrepancy_pool
+from share_dist.camera import Camera, low_discrepancy_pool
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
@@ -73,12 +73,12 @@ class Run:
 
 
 def camera_pool(run: Run) -> list[Camera]:
-    """The fixed cameras among which regions are searched: evenly spread over `all_cameras`, floor rule included."""
+    """The fixed cameras among which regions are searched: evenly spread over the target, floor rule included."""
     plan = steer_plans(run.config)["all_cameras"]
     people = [view.person for view in plan.views(np.arange(256), run.fleet.body)]
     spaces = person_spaces(people, run.fleet.body)
     seed = derived_seed(run.config.seed, "camera-pool")
-    return low_discrepancy_pool(AllCameras(), spaces, run.config.rome.pool_size, seed)
+    return low_discrepancy_pool(run.config.camera.target_distribution(), spaces, run.config.rome.pool_size, seed)
 
 
 def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) -> tuple[Landscape, Regions]:
@@ -113,7 +113,7 @@ def stored_landscape(run: Run, index: int) -> Landscape:
 def fine_tune(run: Run, index: int, attempt: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:
     """Train one try of a round on cameras chosen from the landscape, mixed with everyday ones."""
     config = run.config
-    hard = choose_cameras(landscape, pool, AllCameras(), config.rome)
+    hard = choose_cameras(landscape, pool, config.camera.target_distribution(), config.rome)
     plan = round_plan(config, hard, index, attempt)
     job = TrainingJob(
         name=attempt_folder(index, attempt),
@@ -156,7 +156,7 @@ def attempts_of_round(
     run: Run, index: int, model: bytes, base: Surveys, before: Surveys, pool: list[Camera]
 ) -> Iterator[tuple[Attempt, bytes, Surveys]]:
     """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys."""
-    landscape, _ = find_weak_views(run, index, before["all_cameras"], pool)
+    landscape, _ = find_weak_views(run, index, before[run.config.camera.target], pool)
     for attempt in range(run.config.share.attempts):
         better = fine_tune(run, index, attempt, model, landscape, pool)
         label = f"round {index + 1} after"

@@ -26,7 +26,7 @@ def run_survey(config: RunConfig, out: Path) -> str:
     with Fleet(config.fleet, config.body, config.render) as fleet:
         run = Run(config, store, fleet)
         surveys = run.steer(model, "survey", "survey")
-        landscape, regions = find_weak_views(run, 0, surveys["all_cameras"], camera_pool(run))
+        landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], camera_pool(run))
     summary = {name: figures(survey) for name, survey in surveys.items()}
     shares = landscape.shares()
     store.overwrite("summary.json", json.dumps({**summary, "variance_shares": shares}, indent=1).encode())

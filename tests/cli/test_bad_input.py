@@ -56,6 +56,7 @@ def test_an_unknown_setting_names_the_nearest(capsys):
     [
         ("--rome.explore-share", "20", "must lie in [0, 1]; for a fifth write 0.2, not 20"),
         ("--share.everyday-share", "-0.1", "must lie in [0, 1]"),
+        ("--camera.elevation-high-deg", "95", "elevation"),
         ("--survey.steer-views", "0", "at least 1 view is needed"),
         ("--survey.judge-views", "-5", "at least 1 view is needed"),
         ("--share.rounds", "0", "must be greater than zero"),
@@ -78,9 +79,7 @@ def test_zero_views_to_render_are_refused(capsys, tmp_path):
 
 def test_an_empty_body_folder_is_refused_and_nothing_is_written(capsys, tmp_path):
     (tmp_path / "smpl").mkdir()
-    said = answer(
-        capsys, "share", "demo", "--body.folder", str(tmp_path / "smpl"), "--out", str(tmp_path / "run")
-    )
+    said = answer(capsys, "share", "demo", "--body.folder", str(tmp_path / "smpl"), "--out", str(tmp_path / "run"))
     assert "BodyFilesMissing" in said
     assert "SMPL_NEUTRAL" in said
     assert not (tmp_path / "run").exists()
