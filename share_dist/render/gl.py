@@ -85,7 +85,7 @@ class PyrenderRenderer(RasterRenderer):
 
     def _paint_person(self, image: np.ndarray, look: Look, sight: Sight) -> None:
         vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
-        paint_vertices(self._surface[:, :3], self._landmarks, look.cuts, look.colours, self._colours)
+        paint_vertices(self._surface[:, :3], self._marks, look.cuts, look.colours, self._colours)
         scene = self._scene(look, sight)
         colour, depth_m = self._context.render(scene, flags=self._pyrender.RenderFlags.RGBA)
         # Cleared to transparent black, so the mean over a pixel's samples is already weighted by its coverage.
@@ -96,7 +96,7 @@ class PyrenderRenderer(RasterRenderer):
     def _scene(self, look: Look, sight: Sight):
         """The person as a matt mesh, the lights, and the crop's lens, all in OpenGL's camera frame."""
         pyrender = self._pyrender
-        scene = pyrender.Scene(bg_color=np.zeros(4), ambient_light=_MEAN_SKY * look.ambient)
+        scene = pyrender.Scene(bg_color=np.zeros(4), ambient_light=_MEAN_SKY * np.array(look.ambient))
         material = pyrender.MetallicRoughnessMaterial(metallicFactor=0.0, roughnessFactor=1.0)
         person = pyrender.Primitive(
             positions=sight.vertices_cam_m * _GL_FROM_CV,
@@ -106,7 +106,7 @@ class PyrenderRenderer(RasterRenderer):
             material=material,
         )
         scene.add(pyrender.Mesh([person]))
-        for light in look.lights:
+        for light in np.array(look.lights).reshape(-1, 6):
             # A matt surface sends back 1/π of the light per unit of solid angle; ours counts that as 1.
             lamp = pyrender.DirectionalLight(color=light[3:], intensity=np.pi)
             scene.add(lamp, pose=_facing_away_from(light[:3] * _GL_FROM_CV))

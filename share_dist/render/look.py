@@ -13,6 +13,7 @@ from share_dist.errors import BadBackgrounds
 from share_dist.render import wardrobe
 from share_dist.render.paint import GAMMA
 from share_dist.render.sight import Sight
+from share_dist.render.wardrobe import Numbers, numbers
 from share_dist.scene import Background, Clothes, Occluder, Scene
 
 _PATTERNS = {
@@ -22,6 +23,7 @@ _PATTERNS = {
     "checks": wardrobe.CHECKED,
     "patch": wardrobe.PATCH,
 }
+_MOST_LIGHTS = 2
 _BALD_BELOW = 0.1
 _NO_HAIR = 9.0
 _EXPOSURE = 1.5
@@ -40,17 +42,17 @@ class Look:
         colours: linear albedo of each of the wardrobe's slots.
         up: the world's up in the camera frame.
         ambient: linear light from everywhere.
-        lights: unit direction towards each light in the camera frame, and its linear colour.
+        lights: of each of two lights, the unit direction towards it in the camera frame and its linear colour.
         background_colours: screen values 0…255.
         occluders: as `finish.draw_occluders` reads them.
         seed: for every hash of this picture.
     """
 
-    cuts: Float32[np.ndarray, "8"]
+    cuts: Numbers
     colours: Float32[np.ndarray, "11 3"]
-    up: Float32[np.ndarray, "3"]
-    ambient: Float32[np.ndarray, "3"]
-    lights: Float32[np.ndarray, "light 6"]
+    up: Numbers
+    ambient: Numbers
+    lights: Numbers
     background_colours: Float32[np.ndarray, "3 3"]
     occluders: Float32[np.ndarray, "occluder 9"]
     seed: int
@@ -61,18 +63,18 @@ def look_of(scene: Scene, sight: Sight, marks: Float32[np.ndarray, "18"]) -> Loo
 
     Colours and strengths are screen values; light adds up in linear light, so both are raised to GAMMA.
     """
-    lights = np.empty((len(scene.lights), 6), np.float32)
+    lights = np.zeros((_MOST_LIGHTS, 6), np.float32)  # a light that is not there is black
     for i, lamp in enumerate(scene.lights):
         # Spelled out, as everywhere on the way to a pixel: a matrix product's bits depend on the library.
         x, y, z = lamp.direction
         lights[i, :3] = sight.rotation[:, 0] * x + sight.rotation[:, 1] * y + sight.rotation[:, 2] * z
         lights[i, 3:] = _EXPOSURE * (lamp.strength * np.array(lamp.colour)) ** GAMMA
     return Look(
-        cuts=_cuts(scene.clothes, marks),
+        cuts=numbers(_cuts(scene.clothes, marks)),
         colours=(_slot_colours(scene.clothes) ** GAMMA).astype(np.float32),
-        up=sight.rotation[:, 1].copy(),
-        ambient=(_EXPOSURE * (scene.ambient * np.array(scene.ambient_colour)) ** GAMMA).astype(np.float32),
-        lights=lights,
+        up=numbers(sight.rotation[:, 1]),
+        ambient=numbers(_EXPOSURE * (scene.ambient * np.array(scene.ambient_colour)) ** GAMMA),
+        lights=numbers(lights),
         background_colours=255 * np.array(scene.background.colours, np.float32),
         occluders=np.array([_occluder_row(o) for o in scene.occluders], np.float32).reshape(-1, 9),
         seed=scene.background.texture_seed,

@@ -15,6 +15,8 @@ GREY_OF_LIGHT = (255.0 * np.linspace(0.0, 1.0, 4097) ** (1.0 / GAMMA)).astype(np
 """Screen value of linear light 0…1: a table, because a power per pixel would cost more than all the rest."""
 
 
+_LIGHT = 6  # numbers per light
+
 _SAME_DEPTH = _f(0.01)
 """Samples of a pixel whose depths differ by less than this share lie on one surface: 3 cm at 3 m."""
 
@@ -27,9 +29,9 @@ def _light_on(nx, ny, nz, up, ambient, lights):
         nx: normal of any length, camera frame, its x;
         ny: its y;
         nz: its z.
-        up: [3] the world's up, camera frame.
-        ambient: [3] linear.
-        lights: [L,6] unit direction towards the light (camera frame), then its linear colour.
+        up: the world's up, camera frame.
+        ambient: linear colour.
+        lights: for each of two lights its unit direction (camera frame), then its linear colour.
 
     Returns:
         Red, green, blue.
@@ -38,12 +40,12 @@ def _light_on(nx, ny, nz, up, ambient, lights):
     nx, ny, nz = nx * scale, ny * scale, nz * scale
     sky = _f(0.75) + _f(0.25) * (nx * up[0] + ny * up[1] + nz * up[2])
     red, green, blue = ambient[0] * sky, ambient[1] * sky, ambient[2] * sky
-    for i in range(lights.shape[0]):
-        facing = nx * lights[i, 0] + ny * lights[i, 1] + nz * lights[i, 2]
+    for first in (0, _LIGHT):
+        facing = nx * lights[first] + ny * lights[first + 1] + nz * lights[first + 2]
         if facing > _f(0.0):
-            red += facing * lights[i, 3]
-            green += facing * lights[i, 4]
-            blue += facing * lights[i, 5]
+            red += facing * lights[first + 3]
+            green += facing * lights[first + 4]
+            blue += facing * lights[first + 5]
     return red, green, blue
 
 
@@ -57,7 +59,8 @@ def paint_person(
     The buffers are `samples` times finer than the image each way; a pixel is the mean, in linear light, of the samples
     that fall on the person, laid over the background by their share. Cloth is looked up for every sample; light, which
     changes slowly, once for all samples of a pixel at about one depth. `surface` is [V,6]: rest position and normal
-    (camera frame) of each vertex, side by side because they are always read together.
+    (camera frame) of each vertex, side by side because they are always read together. `marks`, `cuts`, `up`, `ambient`
+    and `lights` are tuples of float32.
     """
     size = image.shape[0]
     for y in range(size):

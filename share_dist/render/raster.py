@@ -14,7 +14,7 @@ from share_dist.render.look import Look, look_of
 from share_dist.render.paint import GREY_OF_LIGHT, depth_and_parts, paint_person
 from share_dist.render.records import Records
 from share_dist.render.sight import Sight, gather, sights_of
-from share_dist.render.wardrobe import landmarks
+from share_dist.render.wardrobe import landmarks, numbers
 from share_dist.render.zbuffer import fill_zbuffer, seen_vertices, to_screen, vertex_normals
 from share_dist.scene import View
 
@@ -34,6 +34,7 @@ class RasterRenderer:
         self._normals = self._surface[:, 3:]
         self._joint_of_vertex = body.dominant_joint.astype(np.uint8)
         self._landmarks = landmarks(body)
+        self._marks = numbers(self._landmarks)
         fine, size = config.size_px * config.samples, config.size_px
         self._inverse_z = np.empty((fine, fine), np.float32)
         self._hit = np.empty((fine, fine, 4), np.float32)
@@ -81,7 +82,7 @@ class RasterRenderer:
         self._fill_buffer(sight)
         paint_person(
             image, self.config.samples, self._inverse_z, self._hit, self._faces, self._surface,
-            self._landmarks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
+            self._marks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
         )  # fmt: skip
 
     def _fill_buffer(self, sight: Sight) -> None:

@@ -107,7 +107,6 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
         for y in range(y_first, y_last + 1):
             py = np.float32(y) + _HALF
             px = np.float32(x_first) + _HALF
-            row_z, row_hit = inverse_z[y], hit[y]
             row_a = ((xb - px) * (yc - py) - (xc - px) * (yb - py)) * scale
             row_b = ((xc - px) * (ya - py) - (xa - px) * (yc - py)) * scale
             for x in range(x_first, x_last + 1):
@@ -115,16 +114,16 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
                 wa = row_a + along * step_a
                 wb = row_b + along * step_b
                 wc = _ONE - wa - wb
-                if wa < _SLACK or wb < _SLACK or wc < _SLACK:
+                if min(wa, wb, wc) < _SLACK:  # one test: three would be guessed wrong more often
                     continue
                 ia = wa * za
                 ib = wb * zb
                 inverse = ia + ib + wc * zc
-                if inverse > row_z[x]:
-                    row_z[x] = inverse
-                    row_hit[x, 0] = ia / inverse
-                    row_hit[x, 1] = ib / inverse
-                    row_hit[x, 2] = np.float32(f)
+                if inverse > inverse_z[y, x]:
+                    inverse_z[y, x] = inverse
+                    hit[y, x, 0] = ia / inverse
+                    hit[y, x, 1] = ib / inverse
+                    hit[y, x, 2] = np.float32(f)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
