@@ -136,6 +136,7 @@ def best_prior(
     eigenvalues: Float[np.ndarray, "terms factors"],
     dimension: int,
     smoothness: tuple[float, ...],
+    near: Prior | None = None,
 ) -> Prior:
     """Choose smoothness, lengths, signal and noise by the evidence.
 
@@ -144,10 +145,12 @@ def best_prior(
         eigenvalues: the Laplacian's, by term and factor; the first term is the constant.
         dimension: of camera space: 2 for the sphere, plus 1 for each interval or angle, 3 for rotations.
         smoothness: values of ν to choose from.
+        near: a prior to begin with, of a fit that can be little different.
     """
     best: Prior | None = None
-    start = np.full(1 + eigenvalues.shape[1], LOG_LENGTH_GUESS)
-    start[0] = 0.0
+    start = np.array([0.0] + [LOG_LENGTH_GUESS] * eigenvalues.shape[1])
+    if near is not None:
+        start = np.log([near.ratio, *near.lengths])
     bounds = [LOG_RATIO_BOUNDS] + [LOG_LENGTH_BOUNDS] * eigenvalues.shape[1]
     for nu in smoothness:
         found = minimize(

@@ -75,7 +75,7 @@ def fit_rows(
     noise = _fit_noise(rows, plain)
     weights = np.exp(-noise.log_ratio(basis.points(rows.columns)))
     statistics = survey_statistics(rows, basis, lambda part: rows.heights[part] - offset, weights)
-    prior, coefficients = _regress(statistics, basis, config)
+    prior, coefficients = _regress(statistics, basis, config, near=plain.prior)
     if prior.log_evidence - plain.prior.log_evidence < len(noise.coefficients) / 2:
         return plain  # not even half a nat per noise term: the scatter is even as far as the survey can tell
     return Landscape(basis, _lifted(coefficients, offset), prior, noise, config, len(rows), column, meta or {})
@@ -96,8 +96,10 @@ def survey_statistics(
     )
 
 
-def _regress(statistics: Statistics, basis: Basis, config: LandscapeConfig) -> tuple[Prior, Posterior]:
-    prior = best_prior(statistics, basis.eigenvalues, basis.dimension, config.smoothness)
+def _regress(
+    statistics: Statistics, basis: Basis, config: LandscapeConfig, near: Prior | None = None
+) -> tuple[Prior, Posterior]:
+    prior = best_prior(statistics, basis.eigenvalues, basis.dimension, config.smoothness, near)
     return prior, posterior(statistics, basis.eigenvalues, basis.dimension, prior)
 
 

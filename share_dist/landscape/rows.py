@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from share_dist.camera import CAMERA_COLUMNS, camera_columns
 from share_dist.errors import DamagedFile
 from share_dist.landscape.config import require_column
-from share_dist.landscape.statistics import BLOCK_VIEWS
+from share_dist.survey import BLOCK
 
 
 def columns_of(cameras: Any) -> Mapping[str, np.ndarray]:
@@ -79,4 +79,4 @@ def survey_rows(survey: Any, column: str, needed: Sequence[str] = ()) -> Rows:
     numbers = np.asarray(columns.get("view_number", np.arange(count)), dtype=np.int64)
     order = np.argsort(numbers, kind="stable")
     in_order = {name: np.asarray(values)[order] for name, values in columns.items()}
-    return Rows(in_order, np.asarray(in_order[column], dtype=np.float64), numbers[order] // BLOCK_VIEWS)
+    return Rows(in_order, np.asarray(in_order[column], dtype=np.float64), numbers[order] // BLOCK)

@@ -15,9 +15,6 @@ from jaxtyping import Float
 from share_dist.errors import BadSetting
 from share_dist.landscape.threads import one_thread
 
-BLOCK_VIEWS = 256
-"""Consecutive view numbers in one block; the survey stores its files by the same blocks."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:

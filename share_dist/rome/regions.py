@@ -17,6 +17,9 @@ from share_dist.rome.polish import heights_at, polished
 
 FORMAT = "regions-v1"
 
+ROUNDING = 1e-9
+"""Excess below this share of the level is rounding: a flat landscape has no regions."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
@@ -135,7 +138,8 @@ def find_regions(landscape: Landscape, pool: Any, config: RomeConfig | None = No
     level = float(np.quantile(heights, config.quantile))
     depth = config.merge_depth * float(heights.max() - level)
     graph = neighbour_lists(landscape.basis.embedded(points), config.neighbours)
-    labels = basins(heights, heights > level, graph, depth)
+    above = heights > level + ROUNDING * max(1.0, abs(level))
+    labels = basins(heights, above, graph, depth)
     peaks = np.unique(labels[labels >= 0])
     # The level is the deepest saddle: a hill that stands no higher above it than `depth` is a ripple of the plain.
     peaks = peaks[(heights[peaks] - level > depth) | (peaks == heights.argmax())]

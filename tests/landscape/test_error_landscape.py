@@ -11,6 +11,7 @@ import pytest
 from share_dist.camera import CAMERA_FACTORS, Camera, Factor
 from share_dist.errors import BadSetting, DamagedFile
 from share_dist.landscape import NOT_CAMERA, ROTATION, Landscape, LandscapeConfig, fit_landscape, held_out
+from share_dist.survey import Survey
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,7 @@ def uneven(table):
     return 5.0 + 30.0 * np.sin(np.radians(table["elevation_deg"])) ** 2
 
 
+@pytest.mark.slow
 def test_noise_that_grows_towards_the_poles_is_found_and_helps(invent):
     table, elsewhere = invent(3000, noise_mm=uneven), invent(1000, seed=7)
     weighted, plain = fit_landscape(table), fit_landscape(table, LandscapeConfig(uneven_noise=False))
@@ -122,7 +124,7 @@ def test_even_noise_is_left_even(landscape):
 
 def test_shares_of_variance_are_those_of_the_function(invent):
     """Under the uniform measure Var(20·cos ε·cos φ) = 400/3 and Var(30·sin²ε) = 80; the valley has its own."""
-    table = invent(4000, noise_mm=10.0)
+    table = invent(2500, noise_mm=10.0)
     t = np.linspace(np.log(1.2), np.log(6.0), 100001)
     parts = {"direction": 400 / 3 + 80.0, "distance": np.var(15 * (t - 1) ** 2), NOT_CAMERA: 100.0}
     shares = fit_landscape(table).shares()
@@ -139,6 +141,7 @@ def test_shares_under_the_surveys_own_cameras_agree_when_these_are_uniform(lands
         assert own[name] == pytest.approx(share, abs=0.02), name
 
 
+@pytest.mark.slow
 def test_any_named_factor_can_join_without_a_special_case(invent):
     table = invent(2000, noise_mm=5.0)
     rng = np.random.default_rng(2)
@@ -159,6 +162,12 @@ def test_json_gives_the_same_bits_back(invent):
     for ask in ("mean", "deviation", "noise_sd"):
         assert np.array_equal(getattr(landscape, ask)(elsewhere), getattr(back, ask)(elsewhere)), ask
     assert json.dumps(back.to_json()) == json.dumps(landscape.to_json())
+
+
+def test_it_remembers_which_model_body_and_plan_it_speaks_of(invent):
+    meta = {"model_hash": "m", "body_hash": "b", "plan_hash": "p", "count": 300}
+    landscape = fit_landscape(Survey(invent(300), meta))
+    assert Landscape.from_json(landscape.to_json()).meta == {"model_hash": "m", "body_hash": "b", "plan_hash": "p"}
 
 
 def test_a_damaged_landscape_says_so(landscape):

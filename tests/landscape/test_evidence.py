@@ -41,13 +41,13 @@ def test_one_worker_and_sixteen_deliver_the_same_bits(invent):
 
 
 def test_the_order_of_rows_and_the_threads_of_the_machine_do_not_matter(invent):
-    table, basis = invent(1000), make_basis(CAMERA_FACTORS[:2], EVEN, 120)
+    table, basis = invent(600), make_basis(CAMERA_FACTORS[:2], EVEN, 120)
     with threadpool_limits(1):
         one = survey_statistics(survey_rows(table, "mpjpe_mm"), basis, lambda part: np.ones(part.stop - part.start))
     with threadpool_limits(2):
         other = survey_statistics(survey_rows(table, "mpjpe_mm"), basis, lambda p: np.ones(p.stop - p.start))
     assert np.array_equal(one.gram, other.gram)
-    order = np.random.default_rng(0).permutation(1000)
+    order = np.random.default_rng(0).permutation(600)
     shuffled = {name: values[order] for name, values in table.items()}
     assert np.array_equal(
         fit_landscape(table, EVEN).posterior.coefficients, fit_landscape(shuffled, EVEN).posterior.coefficients
@@ -135,6 +135,7 @@ def test_mean_and_deviation_are_those_of_an_exact_gaussian_process(invent):
     np.testing.assert_allclose(landscape.deviation(elsewhere), deviation, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_it_foretells_as_well_as_an_exact_process_with_a_kernel_of_its_own(invent):
     """Another covariance (squared exponential on chords), its settings fitted by scikit-learn: the same quality."""
     table, elsewhere = invent(400, noise_mm=8.0), invent(500, seed=5)

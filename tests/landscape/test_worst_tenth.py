@@ -28,6 +28,7 @@ def test_the_fixed_region_is_a_tenth_of_the_cameras_and_the_right_one(invent):
     assert worst.views == 300
 
 
+@pytest.mark.slow
 def test_the_fixed_region_does_not_move_with_the_model(invent):
     base = fit_landscape(invent(2500, truth=steep))
     before = invent(3000, seed=1, truth=steep)
@@ -36,6 +37,7 @@ def test_the_fixed_region_does_not_move_with_the_model(invent):
     assert float(worst_tenth_own(after)) == pytest.approx(WORST_MM, abs=5)
 
 
+@pytest.mark.slow
 def test_a_pool_of_the_distribution_sets_nearly_the_same_threshold(invent):
     base, survey = fit_landscape(invent(2500, truth=steep)), invent(3000, seed=1, truth=steep)
     pooled = worst_tenth_fixed(base, survey, pool=invent(8000, seed=8))
