@@ -20,8 +20,9 @@ def demo() -> RunConfig:
     """Repair the built-in model in a few minutes on two cores, without GPU, licence or download."""
     return RunConfig(
         share=ShareConfig(rounds=3),
+        survey=SurveyConfig(steer_views=2048, judge_views=3072, precision="auto"),
         learning=LearningConfig(
-            fresh_views=12_000, reuse=3, learning_rate=4e-4, frozen_batch_norm=True, checkpoint_every=100
+            fresh_views=14_000, reuse=4, learning_rate=5e-4, frozen_batch_norm=True, checkpoint_every=100
         ),
     )
 

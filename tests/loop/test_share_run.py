@@ -13,12 +13,23 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 
-TINY = ["--survey.steer-views", "256", "--survey.judge-views", "256", "--rome.pool-size", "512", "--learning.fresh-views", "256", "--learning.reuse", "4", "--learning.batch-size", "32", "--learning.checkpoint-every", "8", "--learning.learning-rate", "1e-6", "--share.everyday-tolerance", "0.5"]
+TINY = {
+    "survey.steer-views": 256,
+    "survey.judge-views": 256,
+    "rome.pool-size": 512,
+    "learning.fresh-views": 256,
+    "learning.reuse": 4,
+    "learning.batch-size": 32,
+    "learning.checkpoint-every": 8,
+    "learning.learning-rate": 1e-6,
+    "share.everyday-tolerance": 0.5,
+}
 """A run of every stage with hardly any work in it; its round may be refused, which is no failure here."""
 
 
 def command(out: Path) -> list[str]:
-    return [sys.executable, "-m", "share_dist.cli", "share", "smoke", "--out", str(out), *TINY]
+    options = [word for name, value in TINY.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "-m", "share_dist.cli", "share", "smoke", "--out", str(out), *options]
 
 
 def finish(out: Path) -> str:
