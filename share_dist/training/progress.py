@@ -19,7 +19,7 @@ from typing import Any
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from share_dist.learning import StepReport
-from share_dist.storage import Store
+from share_dist.storage import Store, writing
 
 log = logging.getLogger("share_dist")
 LINE_EVERY_S = 10.0
@@ -36,9 +36,10 @@ class RankLog:
         from tensorboardX import SummaryWriter
 
         self.name, self.channel, self.batch_size = name, channel, batch_size
-        path = store.local_path("metrics.jsonl")
-        _keep_lines_before(path, start)
-        self.lines = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+        self.path = store.local_path("metrics.jsonl")
+        with writing(self.path):
+            _keep_lines_before(self.path, start)
+            self.lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
         self.curves = SummaryWriter(str(store.local_path("tensorboard/events").parent), purge_step=start)
         self.recent: deque[StepReport] = deque(maxlen=50)
         self.said = time.monotonic()
@@ -46,7 +47,8 @@ class RankLog:
     def step(self, report: StepReport) -> None:
         """Note one step."""
         self.recent.append(report)
-        self.lines.write(json.dumps(_rounded(asdict(report))) + "\n")
+        with writing(self.path):
+            self.lines.write(json.dumps(_rounded(asdict(report))) + "\n")
         if report.step % CURVE_EVERY_STEPS == 0:
             values = {"loss": report.loss, "learning_rate": report.learning_rate, "wait_share": self.wait_share()}
             for key, value in {**values, **report.terms}.items():
@@ -57,7 +59,8 @@ class RankLog:
     def say(self) -> None:
         """Put the newest line where the driver reads it."""
         self.said = time.monotonic()
-        self.lines.flush()
+        with writing(self.path):
+            self.lines.flush()
         _internal_kv_put(self.channel.encode(), self.line().encode(), overwrite=True, namespace=_NAMESPACE)
 
     def wait_share(self) -> float:

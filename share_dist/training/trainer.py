@@ -150,6 +150,8 @@ def _threads(config: TrainingConfig) -> int:
 
 def _require_room(config: TrainingConfig) -> None:
     """Raise WorkersLost when the cluster is too small, now or until the deadline; Ray itself would wait for ever."""
+    if not ray.is_initialized():
+        raise RuntimeError("Ray is not connected: train inside `with Fleet(...)`, or call fleet.connect() before.")
     wanted = {"CPU": config.workers * config.cpus_per_worker}
     if config.use_gpu:
         wanted["GPU"] = float(config.workers)
