@@ -138,7 +138,7 @@ def best_prior(
     smoothness: tuple[float, ...],
     near: Prior | None = None,
 ) -> Prior:
-    """Choose smoothness, lengths, signal and noise by the evidence.
+    """Choose smoothness, lengths, signal and noise.
 
     Args:
         statistics: of the whole survey.
@@ -148,9 +148,8 @@ def best_prior(
         near: a prior to begin with, of a fit that can be little different.
     """
     best: Prior | None = None
-    start = np.array([0.0] + [LOG_LENGTH_GUESS] * eigenvalues.shape[1])
-    if near is not None:
-        start = np.log([near.ratio, *near.lengths])
+    guess = np.array([0.0] + [LOG_LENGTH_GUESS] * eigenvalues.shape[1])
+    start = guess if near is None else np.log([near.ratio, *near.lengths])
     bounds = [LOG_RATIO_BOUNDS] + [LOG_LENGTH_BOUNDS] * eigenvalues.shape[1]
     for nu in smoothness:
         found = minimize(

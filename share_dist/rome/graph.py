@@ -41,26 +41,27 @@ def basins(
     Source: Chazal, Guibas, Oudot, Skraba, Persistence-Based Clustering in Riemannian Manifolds, J. ACM 2013 (ToMATo).
     """
     parent = np.full(len(heights), -1)
-
-    def peak_of(point: int) -> int:
-        while parent[point] != point:
-            parent[point] = parent[parent[point]]
-            point = parent[point]
-        return point
-
     members = np.flatnonzero(above)
     for point in members[np.argsort(-heights[members], kind="stable")]:
         taken = [int(other) for other in neighbours[point] if parent[other] >= 0]
         if not taken:
             parent[point] = point
             continue
-        own = peak_of(max(taken, key=lambda other: (heights[other], -other)))
+        own = _peak_of(parent, max(taken, key=lambda other: (heights[other], -other)))
         parent[point] = own
-        for other in sorted({peak_of(other) for other in taken} - {own}):
+        for other in sorted({_peak_of(parent, other) for other in taken} - {own}):
             low, high = sorted((own, other), key=lambda peak: (heights[peak], -peak))
             if heights[low] - heights[point] <= depth:
                 parent[low] = high
                 own = high
     labels = np.full(len(heights), -1)
-    labels[members] = [peak_of(int(point)) for point in members]
+    labels[members] = [_peak_of(parent, int(point)) for point in members]
     return labels
+
+
+def _peak_of(parent: Int[np.ndarray, " n"], point: int) -> int:
+    """Root of a point's tree, shortening the path on the way (union-find)."""
+    while parent[point] != point:
+        parent[point] = parent[parent[point]]
+        point = int(parent[point])
+    return point
