@@ -107,6 +107,8 @@ class PyrenderRenderer(RasterRenderer):
         )
         scene.add(pyrender.Mesh([person]))
         for light in np.array(look.lights).reshape(-1, 6):
+            if not light[:3].any():
+                continue  # the second light of a scene that has only one
             # A matt surface sends back 1/π of the light per unit of solid angle; ours counts that as 1.
             lamp = pyrender.DirectionalLight(color=light[3:], intensity=np.pi)
             scene.add(lamp, pose=_facing_away_from(light[:3] * _GL_FROM_CV))

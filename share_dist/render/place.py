@@ -14,14 +14,17 @@ from share_dist.render.backdrop import hash_unit, value_noise
 _f = np.float32
 
 
-@njit(cache=True, nogil=True)
+# Inlined by numba itself: an array handed to an inner function has its references counted, at every pixel.
+@njit(cache=True, nogil=True, inline="always")
 def _shade_under(x, z, blobs):
     """How much of the light reaches the floor at (x, z): product over blobs (x, z, 1/radius², strength)."""
     light = _f(1.0)
     for i in range(blobs.shape[0]):
         dx, dz = x - blobs[i, 0], z - blobs[i, 1]
-        fall = _f(1.0) / (_f(1.0) + (dx * dx + dz * dz) * blobs[i, 2])
-        light *= _f(1.0) - blobs[i, 3] * fall * fall
+        far = (dx * dx + dz * dz) * blobs[i, 2]
+        if far < _f(60.0):  # farther than eight radii it takes less than a tenth of a grey level
+            fall = _f(1.0) / (_f(1.0) + far)
+            light *= _f(1.0) - blobs[i, 3] * fall * fall
     return light
 
 
@@ -39,6 +42,50 @@ def _floor_tone(x, z, far, scale, pattern, seed):
     fine = value_noise(x / scale * _f(4.0), z / scale * _f(4.0), seed)
     coarse = value_noise(x / scale * _f(0.7), z / scale * _f(0.7), seed + 1)
     return _f(0.5) + contrast * (_f(0.9) * fine + _f(0.7) * coarse - _f(0.8))
+
+
+SKY, FLOOR, WALL_ACROSS_X, WALL_ACROSS_Z, CEILING = range(5)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _what_is_hit(dx, dy, dz, cx, cy, cz, half_x, half_z, floor_m, ceiling, indoors):
+    """How far along a ray from (cx, cy, cz) the nearest surface is, and which."""
+    reach = _f(60.0)
+    surface = SKY
+    if dy < _f(-1e-4) and (floor_m - cy) / dy < reach:
+        reach = (floor_m - cy) / dy
+        surface = FLOOR
+    if not indoors:
+        return reach, surface
+    if abs(dx) > _f(1e-4):
+        to_x = ((half_x if dx > _f(0.0) else -half_x) - cx) / dx
+        if to_x < reach:
+            reach, surface = to_x, WALL_ACROSS_X
+    if abs(dz) > _f(1e-4):
+        to_z = ((half_z if dz > _f(0.0) else -half_z) - cz) / dz
+        if to_z < reach:
+            reach, surface = to_z, WALL_ACROSS_Z
+    if dy > _f(1e-4) and (ceiling - cy) / dy < reach:
+        reach, surface = (ceiling - cy) / dy, CEILING
+    return reach, surface
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wall_tone(surface, px, py, pz, floor_m, seed):
+    """Brightness of a wall in panels with a skirting board, or of the ceiling."""
+    if surface == CEILING:
+        return _f(1.12)
+    panel = int(np.floor((pz if surface == WALL_ACROSS_X else px) * _f(0.9)))
+    bright = (_f(0.86) if surface == WALL_ACROSS_X else _f(1.0)) * (_f(0.9) + _f(0.2) * hash_unit(panel, surface, seed))
+    return bright * _f(0.6) if py < floor_m + _f(0.12) else bright
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sky_tone(dx, dy, dz, seed):
+    """Brightness of the sky with clouds, and what the haze at the horizon adds."""
+    level = dy / np.sqrt(dx * dx + dy * dy + dz * dz)
+    cloud = value_noise(dx / (level + _f(0.4)) * _f(2.0), dz / (level + _f(0.4)) * _f(2.0), seed + 2)
+    return _f(0.8) + _f(0.35) * cloud, _f(45.0) * (_f(1.0) - max(level, _f(0.0)))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -65,53 +112,27 @@ def paint_place(image, colours, scale, seed, indoors, rotation, position_m, foca
     half_z = max(_f(2.2) + _f(3.0) * hash_unit(1, 2, seed), abs(cz) + _f(0.4))
     ceiling = max(floor_m + _f(2.6), cy + _f(0.4))
     pattern = hash_unit(1, 3, seed)
-    if cy < floor_m:  # a camera below the floor looks through it, and sees ground below itself
+    if cy <= floor_m:  # a camera below the floor looks through it, and sees ground below itself
         floor_m = cy - _f(0.5)
     for y in range(size):
         for x in range(size):
-            u = (_f(x) + _f(0.5) - centre_x) / focal
-            v = (_f(y) + _f(0.5) - centre_y) / focal
+            u, v = (_f(x) + _f(0.5) - centre_x) / focal, (_f(y) + _f(0.5) - centre_y) / focal
             dx = rotation[0, 0] * u + rotation[1, 0] * v + rotation[2, 0]
             dy = rotation[0, 1] * u + rotation[1, 1] * v + rotation[2, 1]
             dz = rotation[0, 2] * u + rotation[1, 2] * v + rotation[2, 2]
-            reach = _f(60.0)
-            surface = 0  # 0 sky, 1 floor, 2 wall across x, 3 wall across z, 4 ceiling
-            if dy < _f(-1e-4) and cy > floor_m and (floor_m - cy) / dy < reach:
-                reach = (floor_m - cy) / dy
-                surface = 1
-            if indoors:
-                to_x = ((half_x if dx > _f(0.0) else -half_x) - cx) / dx if abs(dx) > _f(1e-4) else _f(1e4)
-                to_z = ((half_z if dz > _f(0.0) else -half_z) - cz) / dz if abs(dz) > _f(1e-4) else _f(1e4)
-                if to_x < reach:
-                    reach, surface = to_x, 2
-                if to_z < reach:
-                    reach, surface = to_z, 3
-                if dy > _f(1e-4) and (ceiling - cy) / dy < reach:
-                    reach, surface = (ceiling - cy) / dy, 4
+            reach, surface = _what_is_hit(dx, dy, dz, cx, cy, cz, half_x, half_z, floor_m, ceiling, indoors)
             px, py, pz = cx + reach * dx, cy + reach * dy, cz + reach * dz
-            if surface == 1:
-                tone = _floor_tone(px, pz, reach, scale, pattern, seed)
-                tone = min(max(tone, _f(0.0)), _f(1.0))
+            if surface == FLOOR:
+                tone = min(max(_floor_tone(px, pz, reach, scale, pattern, seed), _f(0.0)), _f(1.0))
                 light = _shade_under(px, pz, blobs)
                 haze = reach / (reach + _f(25.0)) if not indoors else _f(0.0)
                 for k in range(3):
                     value = (colours[0, k] + tone * (colours[1, k] - colours[0, k])) * light
                     image[y, x, k] = value + haze * (_f(0.8) * colours[2, k] + _f(45.0) - value)
-            elif surface == 0:
-                level = dy / np.sqrt(dx * dx + dy * dy + dz * dz)
-                cloud = value_noise(dx / (level + _f(0.4)) * _f(2.0), dz / (level + _f(0.4)) * _f(2.0), seed + 2)
-                bright = _f(0.8) + _f(0.35) * cloud
-                for k in range(3):
-                    image[y, x, k] = min(colours[2, k] * bright + _f(45.0) * (_f(1.0) - max(level, _f(0.0))), _f(255.0))
+                continue
+            if surface == SKY:
+                bright, glow = _sky_tone(dx, dy, dz, seed)
             else:
-                side = pz if surface == 2 else px
-                bright = _f(1.0) if surface == 3 else _f(0.86)
-                if surface == 4:
-                    bright = _f(1.12)
-                else:
-                    panel = int(np.floor(side * _f(0.9)))
-                    bright *= _f(0.9) + _f(0.2) * hash_unit(panel, surface, seed)
-                    if py < floor_m + _f(0.12):
-                        bright *= _f(0.6)
-                for k in range(3):
-                    image[y, x, k] = min(colours[2, k] * bright, _f(255.0))
+                bright, glow = _wall_tone(surface, px, py, pz, floor_m, seed), _f(0.0)
+            for k in range(3):
+                image[y, x, k] = min(colours[2, k] * bright + glow, _f(255.0))

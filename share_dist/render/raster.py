@@ -44,16 +44,16 @@ class RasterRenderer:
 
     def records(self, views: Sequence[View]) -> Records:
         """Pictures and truth of these views, in this order."""
-        sheets = self._empty_sheets(len(views))
+        sheets = self.empty_sheets(len(views))
         sights: list[Sight] = []
         for start in range(0, len(views), _CHUNK):
             for sight in sights_of(self.body, views[start : start + _CHUNK], self.config.size_px):
                 row = len(sights)
-                self._draw(views[row], sight, {name: sheet[row] for name, sheet in sheets.items()})
+                self.draw(views[row], sight, {name: sheet[row] for name, sheet in sheets.items()})
                 sights.append(sight)
         return gather(views, sights, **sheets)
 
-    def _empty_sheets(self, count: int) -> dict[str, np.ndarray]:
+    def empty_sheets(self, count: int) -> dict[str, np.ndarray]:
         """Room for `count` pictures and for the extras that are asked for."""
         config, size = self.config, self.config.size_px
         sheets = {"image": np.empty((count, size, size, 3), np.uint8)}
@@ -65,7 +65,7 @@ class RasterRenderer:
             sheets["vertex_visible"] = np.empty((count, len(self._surface)), np.bool_)
         return sheets
 
-    def _draw(self, view: View, sight: Sight, out: dict[str, np.ndarray]) -> None:
+    def draw(self, view: View, sight: Sight, out: dict[str, np.ndarray]) -> None:
         """One picture and its extras, written into `out`."""
         look = look_of(view.scene, sight, self._landmarks)
         image, hidden = self._canvas, self._hidden
