@@ -63,6 +63,6 @@ def develop(image, noise, seed, out):
         for x in range(size):
             bits = hash_bits(x, y, seed)
             for k in range(3):
-                grain = _f(_u(bits >> _u(10 * k)) & _u(1023)) - _f(511.5)
+                grain = _f(np.int32(_u(bits >> _u(10 * k)) & _u(1023))) - _f(511.5)
                 value = image[y, x, k] + grain * scale + _f(0.5)
                 out[y, x, k] = np.uint8(min(max(value, _f(0.0)), _f(255.0)))

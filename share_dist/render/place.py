@@ -29,18 +29,18 @@ def _shade_under(x, z, blobs):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _floor_tone(x, z, far, scale, pattern, seed):
-    """Tone in [0, 1] of the floor: tiles, boards or grass, fading where a pixel covers more than a tile."""
+def _floor_tone(x, z, far, pattern, seed):
+    """Tone about [0, 1] of the floor at (x, z), in tiles: tiles, boards or grass, fading with distance."""
     contrast = _f(1.0) / (_f(1.0) + _f(0.02) * far * far)
     if pattern < _f(0.35):
-        which = (int(np.floor(x / scale)) + int(np.floor(z / scale))) & 1
+        which = (int(np.floor(x)) + int(np.floor(z))) & 1
         return _f(0.5) + contrast * (_f(0.5) if which else _f(-0.5))
     if pattern < _f(0.65):
-        board = int(np.floor(x / scale * _f(3.0)))
-        along = int(np.floor(z / scale * _f(0.5) + hash_unit(board, 7, seed)))
+        board = int(np.floor(x * _f(3.0)))
+        along = int(np.floor(z * _f(0.5) + hash_unit(board, 7, seed)))
         return _f(0.5) + contrast * (hash_unit(board, along, seed) - _f(0.5))
-    fine = value_noise(x / scale * _f(4.0), z / scale * _f(4.0), seed)
-    coarse = value_noise(x / scale * _f(0.7), z / scale * _f(0.7), seed + 1)
+    fine = value_noise(x * _f(4.0), z * _f(4.0), seed)
+    coarse = value_noise(x * _f(0.7), z * _f(0.7), seed + 1)
     return _f(0.5) + contrast * (_f(0.9) * fine + _f(0.7) * coarse - _f(0.8))
 
 
@@ -112,18 +112,19 @@ def paint_place(image, colours, scale, seed, indoors, rotation, position_m, foca
     half_z = max(_f(2.2) + _f(3.0) * hash_unit(1, 2, seed), abs(cz) + _f(0.4))
     ceiling = max(floor_m + _f(2.6), cy + _f(0.4))
     pattern = hash_unit(1, 3, seed)
+    per_px, per_tile = _f(1.0) / focal, _f(1.0) / scale
     if cy <= floor_m:  # a camera below the floor looks through it, and sees ground below itself
         floor_m = cy - _f(0.5)
     for y in range(size):
         for x in range(size):
-            u, v = (_f(x) + _f(0.5) - centre_x) / focal, (_f(y) + _f(0.5) - centre_y) / focal
+            u, v = (_f(x) + _f(0.5) - centre_x) * per_px, (_f(y) + _f(0.5) - centre_y) * per_px
             dx = rotation[0, 0] * u + rotation[1, 0] * v + rotation[2, 0]
             dy = rotation[0, 1] * u + rotation[1, 1] * v + rotation[2, 1]
             dz = rotation[0, 2] * u + rotation[1, 2] * v + rotation[2, 2]
             reach, surface = _what_is_hit(dx, dy, dz, cx, cy, cz, half_x, half_z, floor_m, ceiling, indoors)
             px, py, pz = cx + reach * dx, cy + reach * dy, cz + reach * dz
             if surface == FLOOR:
-                tone = min(max(_floor_tone(px, pz, reach, scale, pattern, seed), _f(0.0)), _f(1.0))
+                tone = min(max(_floor_tone(px * per_tile, pz * per_tile, reach, pattern, seed), _f(0.0)), _f(1.0))
                 light = _shade_under(px, pz, blobs)
                 haze = reach / (reach + _f(25.0)) if not indoors else _f(0.0)
                 for k in range(3):

@@ -18,7 +18,7 @@ from share_dist.render.wardrobe import landmarks, numbers
 from share_dist.render.zbuffer import fill_zbuffer, seen_vertices, to_screen, vertex_normals
 from share_dist.scene import View
 
-_CHUNK = 16
+_CHUNK = 8
 """People posed together: enough to spread the cost of a call, few enough that their vertices stay in the cache."""
 
 
@@ -35,7 +35,7 @@ class RasterRenderer:
         self._joint_of_vertex = body.dominant_joint.astype(np.uint8)
         self._landmarks = landmarks(body)
         self._marks = numbers(self._landmarks)
-        fine, size = config.size_px * config.samples, config.size_px
+        fine, size = config.size_px * config.samples_taken, config.size_px
         self._inverse_z = np.empty((fine, fine), np.float32)
         self._hit = np.empty((fine, fine, 4), np.float32)
         self._screen = np.empty((0, 3), np.float32)
@@ -50,7 +50,7 @@ class RasterRenderer:
             for sight in sights_of(self.body, views[start : start + _CHUNK], self.config.size_px):
                 row = len(sights)
                 self.draw(views[row], sight, {name: sheet[row] for name, sheet in sheets.items()})
-                sights.append(sight)
+                sights.append(sight.without_mesh())
         return gather(views, sights, **sheets)
 
     def empty_sheets(self, count: int) -> dict[str, np.ndarray]:
@@ -81,13 +81,13 @@ class RasterRenderer:
         """Draw the person over what the canvas shows."""
         self._fill_buffer(sight)
         paint_person(
-            image, self.config.samples, self._inverse_z, self._hit, self._faces, self._surface,
+            image, self.config.samples_taken, self._inverse_z, self._hit, self._faces, self._surface,
             self._marks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
         )  # fmt: skip
 
     def _fill_buffer(self, sight: Sight) -> None:
         """Which face each sample sees, and the vertices' normals."""
-        fine = np.float32(self.config.samples)
+        fine = np.float32(self.config.samples_taken)
         self._screen = to_screen(
             sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine
         )
@@ -96,7 +96,7 @@ class RasterRenderer:
 
     def _write_extras(self, sight: Sight, out: dict[str, np.ndarray]) -> None:
         """Depth, parts and visibility, where asked for, from the buffer that made the picture."""
-        samples, hidden = self.config.samples, self._hidden
+        samples, hidden = self.config.samples_taken, self._hidden
         if "depth_m" in out or "parts" in out:
             depth_m = out["depth_m"] if "depth_m" in out else np.empty(hidden.shape, np.float32)
             parts = out["parts"] if "parts" in out else np.empty(hidden.shape, np.uint8)

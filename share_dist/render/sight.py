@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,10 @@ class Sight:
     focal: np.float32
     centre: tuple[np.float32, np.float32]
     frame_in_crop: tuple[np.float32, np.float32, np.float32, np.float32]
+
+    def without_mesh(self) -> Sight:
+        """All but the vertices, to keep while other views are drawn."""
+        return dataclasses.replace(self, vertices_cam_m=self.vertices_cam_m[:0].copy())
 
 
 def sights_of(body: Body, views: Sequence[View], size_px: int) -> Iterator[Sight]:
