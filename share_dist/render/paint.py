@@ -51,20 +51,20 @@ def _light_on(nx, ny, nz, up, ambient, lights):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def paint_person(
-    image, samples, inverse_z, hit, faces, surface, marks, cuts, colours,
+    image, samples, extent, inverse_z, hit, faces, surface, marks, cuts, colours,
     up, ambient, lights, grey,
 ):  # fmt: skip
     """Blend the person into `image` [S,S,3] float32 (screen values 0…255), drawn over what is there.
 
-    The buffers are `samples` times finer than the image each way; a pixel is the mean, in linear light, of the samples
-    that fall on the person, laid over the background by their share. Cloth is looked up for every sample; light, which
-    changes slowly, once for all samples of a pixel at about one depth. `surface` is [V,6]: rest position and normal
-    (camera frame) of each vertex, side by side because they are always read together. `marks`, `cuts`, `up`, `ambient`
-    and `lights` are tuples of float32.
+    `extent` is what `fill_zbuffer` returned. The buffers are `samples` times finer than the image each way; a pixel is
+    the mean, in linear light, of the samples that fall on the person, laid over the background by their share. Cloth is
+    looked up for every sample; light, which changes slowly, once for all samples of a pixel at about one depth.
+    `surface` is [V,6]: rest position and normal (camera frame) of each vertex, side by side because they are always
+    read together. `marks`, `cuts`, `up`, `ambient` and `lights` are tuples of float32.
     """
-    size = image.shape[0]
-    for y in range(size):
-        for x in range(size):
+    left, right, top, bottom = extent
+    for y in range(top // samples, bottom // samples + 1):
+        for x in range(left // samples, right // samples + 1):
             covered = 0
             lit_at = red = green = blue = total_red = total_green = total_blue = _f(0.0)
             for sy in range(y * samples, (y + 1) * samples):

@@ -39,6 +39,7 @@ class RasterRenderer:
         self._inverse_z = np.empty((fine, fine), np.float32)
         self._hit = np.empty((fine, fine, 4), np.float32)
         self._screen = np.empty((0, 3), np.float32)
+        self._extent = (0, -1, 0, -1)
         self._canvas = np.empty((size, size, 3), np.float32)
         self._hidden = np.empty((size, size), np.bool_)
 
@@ -56,7 +57,7 @@ class RasterRenderer:
     def empty_sheets(self, count: int) -> dict[str, np.ndarray]:
         """Room for `count` pictures and for the extras that are asked for."""
         config, size = self.config, self.config.size_px
-        sheets = {"image": np.empty((count, size, size, 3), np.uint8)}
+        sheets: dict[str, np.ndarray] = {"image": np.empty((count, size, size, 3), np.uint8)}
         if config.depth:
             sheets["depth_m"] = np.empty((count, size, size), np.float32)
         if config.parts:
@@ -81,7 +82,7 @@ class RasterRenderer:
         """Draw the person over what the canvas shows."""
         self._fill_buffer(sight)
         paint_person(
-            image, self.config.samples_taken, self._inverse_z, self._hit, self._faces, self._surface,
+            image, self.config.samples_taken, self._extent, self._inverse_z, self._hit, self._faces, self._surface,
             self._marks, look.cuts, look.colours, look.up, look.ambient, look.lights, GREY_OF_LIGHT,
         )  # fmt: skip
 
@@ -91,7 +92,7 @@ class RasterRenderer:
         self._screen = to_screen(
             sight.vertices_cam_m, sight.focal * fine, sight.centre[0] * fine, sight.centre[1] * fine
         )
-        fill_zbuffer(self._screen, self._faces, self._inverse_z, self._hit)
+        self._extent = fill_zbuffer(self._screen, self._faces, self._inverse_z, self._hit)
         vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
 
     def _write_extras(self, sight: Sight, out: dict[str, np.ndarray]) -> None:

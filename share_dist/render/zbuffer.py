@@ -78,10 +78,14 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
         inverse_z: [S,S], out: 1/z of the surface, 0 for none.
         hit: [S,S,4], out where there is a surface: perspective-correct weights of the face's first two corners, the
             face's number (exact in float32), and one unused place that keeps a pixel on one line of the cache.
+
+    Returns:
+        First and last column, first and last row that may hold a surface; the last before the first if none does.
     """
     size = inverse_z.shape[0]
     inverse_z[:, :] = _ZERO
     limit = np.float32(size)
+    left, right, top, bottom = size, -1, size, -1
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         xa, ya, za = screen[a, 0], screen[a, 1], screen[a, 2]
@@ -101,6 +105,8 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
         y_last = int(np.floor(min(high_y, limit) - _HALF))
         if x_first > x_last or y_first > y_last:
             continue
+        left, right = min(left, x_first), max(right, x_last)
+        top, bottom = min(top, y_first), max(bottom, y_last)
         scale = _ONE / area
         step_a = (yb - yc) * scale
         step_b = (yc - ya) * scale
@@ -124,6 +130,7 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
                     hit[y, x, 0] = ia / inverse
                     hit[y, x, 1] = ib / inverse
                     hit[y, x, 2] = np.float32(f)
+    return left, right, top, bottom
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
