@@ -87,7 +87,9 @@ class PyrenderRenderer(RasterRenderer):
         vertex_normals(sight.vertices_cam_m, self._faces, self._normals)
         paint_vertices(self._surface[:, :3], self._marks, look.cuts, look.colours, self._colours)
         scene = self._scene(look, sight)
-        colour, depth_m = self._context.render(scene, flags=self._pyrender.RenderFlags.RGBA)
+        drawn = self._context.render(scene, flags=self._pyrender.RenderFlags.RGBA)
+        assert drawn is not None  # it is only with pyrender's OFFSCREEN flag off
+        colour, depth_m = drawn
         # Cleared to transparent black, so the mean over a pixel's samples is already weighted by its coverage.
         coverage = colour[..., 3:].astype(np.float32) / 255
         image[:] = colour[..., :3] + (1 - coverage) * image
