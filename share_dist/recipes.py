@@ -19,10 +19,10 @@ from share_dist.training import TrainingConfig
 def demo() -> RunConfig:
     """Repair the built-in model in a few minutes on two cores, without GPU, licence or download."""
     return RunConfig(
-        share=ShareConfig(rounds=3),
+        share=ShareConfig(rounds=2),
         survey=SurveyConfig(steer_views=2048, judge_views=3072, precision="auto"),
         learning=LearningConfig(
-            fresh_views=14_000, reuse=4, learning_rate=5e-4, frozen_batch_norm=True, checkpoint_every=100
+            fresh_views=24_000, reuse=3, learning_rate=6e-4, frozen_batch_norm=True, checkpoint_every=100
         ),
     )
 
@@ -30,10 +30,10 @@ def demo() -> RunConfig:
 def full() -> RunConfig:
     """The demo at length: more views, more rounds, up to an hour on two cores."""
     return RunConfig(
-        share=ShareConfig(rounds=4),
-        survey=SurveyConfig(steer_views=8192, judge_views=8192),
+        share=ShareConfig(rounds=3, everyday_tolerance=0.015),
+        survey=SurveyConfig(steer_views=4096, judge_views=4096, precision="auto"),
         learning=LearningConfig(
-            fresh_views=60_000, reuse=4, learning_rate=4e-4, frozen_batch_norm=True, checkpoint_every=200
+            fresh_views=80_000, reuse=3, learning_rate=1e-3, frozen_batch_norm=True, checkpoint_every=200
         ),
     )
 

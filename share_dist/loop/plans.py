@@ -42,11 +42,11 @@ def judge_plans(config: RunConfig) -> dict[str, ViewPlan]:
     return {name: view_plan(config, cameras, "judge", "judge") for name, cameras in every.items()}
 
 
-def round_plan(config: RunConfig, hard: CameraDistribution, index: int, attempt: int) -> ViewPlan:
-    """What one try of a round learns from: hard cameras and everyday replay, mixed in one distribution of cameras."""
+def round_plan(config: RunConfig, hard: CameraDistribution, index: int) -> ViewPlan:
+    """What a round learns from: hard cameras and everyday replay, mixed in one distribution of cameras."""
     share = config.share.everyday_share
     cameras = Mixture(parts=(hard, Everyday()), weights=(1.0 - share, share))
-    return view_plan(config, cameras, "train", f"round-{index}-attempt-{attempt}")
+    return view_plan(config, cameras, "train", f"round-{index}")
 
 
 def everyday_plan(config: RunConfig) -> ViewPlan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import round_plan, steer_plans
+from share_dist.models import blend_checkpoints
 from share_dist.rome import Regions, choose_cameras, find_regions
 from share_dist.scene import person_spaces
 from share_dist.seeds import derived_seed
@@ -33,7 +34,9 @@ class Attempt:
     attempt: int
     accepted: bool
     why: str
-    learning_rate: float
+    step: float
+    """How far it went from the last accepted weights to the fine-tuned ones, in (0, 1]."""
+
     before_mm: dict[str, float]
     after_mm: dict[str, float]
 
@@ -110,28 +113,23 @@ def stored_landscape(run: Run, index: int) -> Landscape:
     return read_landscape(inside(run.store, f"{round_folder(index)}/landscape"))
 
 
-def fine_tune(run: Run, index: int, attempt: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:
-    """Train one try of a round on cameras chosen from the landscape, mixed with everyday ones."""
+def fine_tune(run: Run, index: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:
+    """Train a round on cameras chosen from the landscape, mixed with everyday ones."""
     config = run.config
     hard = choose_cameras(landscape, pool, config.camera.target_distribution(), config.rome)
-    plan = round_plan(config, hard, index, attempt)
+    plan = round_plan(config, hard, index)
     job = TrainingJob(
-        name=attempt_folder(index, attempt),
+        name=f"round {index + 1}",
         start=model,
-        seed=derived_seed(config.seed, attempt_folder(index, attempt)),
-        learning=replace(config.learning, learning_rate=attempt_rate(config, attempt)),
+        seed=derived_seed(config.seed, round_folder(index)),
+        learning=config.learning,
         losses=config.losses,
         body=config.body,
         data=json.dumps({"plan": plan.hash, "render": asdict(config.render)}),
     )
-    store = inside(run.store, f"{attempt_folder(index, attempt)}/training")
-    store.overwrite("plan.json", json.dumps(plan.to_json()).encode())
+    run.store.overwrite(f"{round_folder(index)}/plan.json", json.dumps(plan.to_json()).encode())
+    store = inside(run.store, f"{round_folder(index)}/training")
     return train(job, store, run.fleet.pictures(plan), config.training)
-
-
-def attempt_rate(config: RunConfig, attempt: int) -> float:
-    """Learning rate of a try: the first takes the setting, each further one is gentler."""
-    return config.learning.learning_rate * config.share.gentler**attempt
 
 
 def judge_attempt(config: RunConfig, base: Surveys, before: Surveys, after: Surveys) -> tuple[bool, str]:
@@ -155,16 +153,20 @@ def mean_error_mm(survey: Survey) -> float:
 def attempts_of_round(
     run: Run, index: int, model: bytes, base: Surveys, before: Surveys, pool: list[Camera]
 ) -> Iterator[tuple[Attempt, bytes, Surveys]]:
-    """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys."""
+    """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys.
+
+    The first try goes all the way to the fine-tuned weights, each further one takes a gentler step towards them.
+    """
     landscape, _ = find_weak_views(run, index, before[run.config.camera.target], pool)
+    trained = fine_tune(run, index, model, landscape, pool)
     for attempt in range(run.config.share.attempts):
-        better = fine_tune(run, index, attempt, model, landscape, pool)
-        label = f"round {index + 1} after"
-        after = run.steer(better, f"{attempt_folder(index, attempt)}/survey", label)
+        step = run.config.share.gentler**attempt
+        better = trained if step == 1.0 else blend_checkpoints(model, trained, step)
+        run.store.overwrite(f"{attempt_folder(index, attempt)}/model.safetensors", better)
+        after = run.steer(better, f"{attempt_folder(index, attempt)}/survey", f"round {index + 1} after")
         accepted, why = judge_attempt(run.config, base, before, after)
-        rate = attempt_rate(run.config, attempt)
         means = [{name: mean_error_mm(survey) for name, survey in surveys.items()} for surveys in (before, after)]
-        yield Attempt(index, attempt, accepted, why, rate, means[0], means[1]), better, after
+        yield Attempt(index, attempt, accepted, why, step, means[0], means[1]), better, after
         if accepted:
             return
 

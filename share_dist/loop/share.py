@@ -58,7 +58,7 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
         raise errors.RepairFailed(
             f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n"
             f"  The page says why: {result.report_path}\n"
-            "  Try a lower --learning.learning-rate, or a higher --share.everyday-share, with another --out."
+            "  Try more --share.attempts, or a higher --share.everyday-share, with another --out."
         )
     return result
 
@@ -135,10 +135,10 @@ def versions() -> dict[str, str]:
 
 
 def expected_seconds(config: RunConfig) -> dict[str, float]:
-    """Stages in order and what each costs on two cores: 250 views surveyed, 500 pictures learned from in a second."""
-    survey_s = 2 * config.survey.steer_views / 250
-    judge_s = sum(judge_counts(config.survey.judge_views).values()) / 250
+    """Stages in order and what each costs on two cores: 500 views surveyed, 600 pictures learned from in a second."""
+    survey_s = 2 * config.survey.steer_views / 500
+    judge_s = sum(judge_counts(config.survey.judge_views).values()) / 500
     learning = config.learning
-    train_s = 15 + learning.fresh_views * learning.reuse / 500
-    rounds = {f"round {index + 1}": train_s + survey_s + 3 for index in range(config.share.rounds)}
+    train_s = 12 + learning.fresh_views * learning.reuse / 600
+    rounds = {f"round {index + 1}": train_s + 2 * survey_s + 3 for index in range(config.share.rounds)}
     return {"base survey": 12 + survey_s, "judge before": judge_s, **rounds, "judge after": judge_s, "report": 12}

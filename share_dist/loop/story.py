@@ -97,7 +97,7 @@ def round_mark(store: Store, row: dict[str, Any], arrays: dict[str, np.ndarray])
         why=row["why"],
         steer_before_mm=row["before_mm"],
         steer_after_mm=row["after_mm"],
-        settings={"learning rate": row["learning_rate"], "folder": attempt_folder(row["round"], row["attempt"])},
+        settings={"step": round(row["step"], 3), "folder": attempt_folder(row["round"], row["attempt"])},
         mean_mm=arrays.get(f"round_{row['round']}_mean_mm"),
         regions=[
             RegionMark(

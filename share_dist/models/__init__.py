@@ -11,6 +11,7 @@ and keeps their weights; it never sees the truth and never learns.
 """
 
 from share_dist.models.checkpoint import BASE_CHECKPOINT as BASE_CHECKPOINT
+from share_dist.models.checkpoint import blend_checkpoints as blend_checkpoints
 from share_dist.models.checkpoint import checkpoint_bytes as checkpoint_bytes
 from share_dist.models.checkpoint import fit_weights as fit_weights
 from share_dist.models.checkpoint import load_checkpoint as load_checkpoint

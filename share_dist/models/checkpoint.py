@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from share_dist.errors import BadSetting, DamagedFile, WrongArchitecture, WrongBody, nearest_name
@@ -35,6 +35,26 @@ def checkpoint_bytes(model: Regressor, card: dict[str, Any]) -> bytes:
         raise ValueError("a checkpoint's card needs 'body_hash': the weights mean nothing on another body")
     full = {**card, "format": FORMAT, "model": model.config.to_json(), "model_hash": model_hash(model)}
     return save(_plain_weights(model), metadata={"card": json.dumps(full, sort_keys=True)})
+
+
+def blend_checkpoints(start: bytes, end: bytes, share: float) -> bytes:
+    """Return the checkpoint that lies `share` of the way from one network's weights to another's.
+
+    Both must have the same layers; the card is the second's, with the share noted. Fine-tuned weights stay joined to
+    their start by a path without a barrier, along which forgetting grows later than what was gained.
+    Source: Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (WiSE-FT).
+    """
+    first, second = load(start), load(end)
+    mixed = {
+        name: torch.lerp(first[name], value, share) if value.is_floating_point() else value
+        for name, value in second.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "end.safetensors"
+        path.write_bytes(end)
+        model, card = load_checkpoint(path)
+    fit_weights(model, mixed, "the blend of two checkpoints")
+    return checkpoint_bytes(model, {**card, "blend": share})
 
 
 def save_checkpoint(path: Path | str, model: Regressor, card: dict[str, Any]) -> None:
