@@ -15,8 +15,6 @@ GREY_OF_LIGHT = (255.0 * np.linspace(0.0, 1.0, 4097) ** (1.0 / GAMMA)).astype(np
 """Screen value of linear light 0…1: a table, because a power per pixel would cost more than all the rest."""
 
 
-_LIGHT = 6  # numbers per light
-
 _SAME_DEPTH = _f(0.01)
 """Samples of a pixel whose depths differ by less than this share lie on one surface: 3 cm at 3 m."""
 
@@ -40,12 +38,11 @@ def _light_on(nx, ny, nz, up, ambient, lights):
     nx, ny, nz = nx * scale, ny * scale, nz * scale
     sky = _f(0.75) + _f(0.25) * (nx * up[0] + ny * up[1] + nz * up[2])
     red, green, blue = ambient[0] * sky, ambient[1] * sky, ambient[2] * sky
-    for first in (0, _LIGHT):
-        facing = nx * lights[first] + ny * lights[first + 1] + nz * lights[first + 2]
-        if facing > _f(0.0):
-            red += facing * lights[first + 3]
-            green += facing * lights[first + 4]
-            blue += facing * lights[first + 5]
+    # Both lights spelled out: a tuple indexed by a variable is copied to memory first.
+    facing = max(nx * lights[0] + ny * lights[1] + nz * lights[2], _f(0.0))
+    red, green, blue = red + facing * lights[3], green + facing * lights[4], blue + facing * lights[5]
+    facing = max(nx * lights[6] + ny * lights[7] + nz * lights[8], _f(0.0))
+    red, green, blue = red + facing * lights[9], green + facing * lights[10], blue + facing * lights[11]
     return red, green, blue
 
 

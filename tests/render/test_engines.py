@@ -38,17 +38,17 @@ def test_outlines_agree(pair):
     ours, theirs = (records.depth_m > 0 for records in pair)
     overlap = (ours & theirs).sum((1, 2)) / (ours | theirs).sum((1, 2))
     # pyrender's depth comes from one of a pixel's four samples, up to half a pixel off the centre that ours uses:
-    # along the rim of a thin limb that is a few per cent. Measured 0.965–0.99; a shift of one pixel gives about 0.92.
-    assert overlap.min() > 0.95
-    assert overlap.mean() > 0.97
+    # along the rim of a thin limb that is a few per cent. Measured 0.971–0.993; shifting ours by one pixel gives 0.88.
+    assert overlap.min() > 0.96
+    assert overlap.mean() > 0.975
 
 
 def test_depths_agree(pair):
     both = (pair[0].depth_m > 0) & (pair[1].depth_m > 0)
     for ours, theirs, seen in zip(pair[0].depth_m, pair[1].depth_m, both, strict=True):
         away_mm = 1000 * np.abs(ours - theirs)[seen]
-        # Half a pixel aside on a slanting surface 3 m away is 1–2 mm; a wrong near plane or axis gives metres.
-        assert np.median(away_mm) < 4
+        # Half a pixel aside on a slanting surface 3 m away is 1–2 mm (measured 0.5–1.7); a wrong axis gives metres.
+        assert np.median(away_mm) < 3
         assert np.percentile(away_mm, 95) < 20
 
 
@@ -56,9 +56,10 @@ def test_colours_agree_inside_the_outline(pair):
     both = (pair[0].depth_m > 0) & (pair[1].depth_m > 0)
     for ours, theirs, seen in zip(pair[0].image, pair[1].image, both, strict=True):
         away = np.abs(ours.astype(int) - theirs)[seen]
-        # pyrender adds a faint gloss, knows no light that is stronger from above, and blurs hems between vertices.
-        assert np.median(away) < 10
-        assert away.mean() < 20
+        # pyrender adds a faint gloss, knows no light that is stronger from above, and blurs hems between vertices:
+        # measured medians 1–5, means 2–12 grey levels, the highest with checked trousers.
+        assert np.median(away) < 8
+        assert away.mean() < 18
 
 
 def test_backgrounds_are_the_same(pair):
