@@ -18,6 +18,8 @@ from share_dist.errors import Finding, WorkersLost
 from share_dist.fleet.config import FleetConfig
 
 NAMESPACE = "share_dist"
+ATTEMPTS = 3
+"""Starts of a Ray on this machine before we give up; each waits half a minute, which a busy machine may need."""
 OLDEST = (2, 60)
 """Older versions of Ray serve their job port without a check of who is asking."""
 
@@ -38,7 +40,7 @@ def connect(config: FleetConfig) -> bool:
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=config.worker_output, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise WorkersLost(
-            f"no Ray cluster answers at {address} ({str(error).splitlines()[0]}).\n"
+            f"no Ray cluster answers at {address} ({_first_line(error)}).\n"
             "  Start one with `ray start --head`, or leave fleet.address and RAY_ADDRESS out to run on this machine."
         ) from error
     return False
@@ -47,27 +49,43 @@ def connect(config: FleetConfig) -> bool:
 def _start_here(config: FleetConfig) -> None:
     # Ray warns that it does the safe thing. The mode cannot be set here to spare us that: Ray reads it when imported.
     setup = logging.getLogger("ray._private.authentication.authentication_token_setup")
-    setup.addFilter(lambda record: "Token authentication is enabled" not in record.getMessage())
-    try:
-        ray.init(
-            address="local",
-            namespace=NAMESPACE,
-            num_cpus=config.cpus or len(os.sched_getaffinity(0)),
-            object_store_memory=config.object_store_mb * 1_000_000,
-            include_dashboard=False,
-            log_to_driver=config.worker_output,
-            logging_level=logging.ERROR,
-            configure_logging=False,
-        )
-    except (ConnectionError, RuntimeError, OSError) as error:
-        raise WorkersLost(
-            f"Ray did not start on this machine ({str(error).strip().splitlines()[0]}).\n"
-            "  Its logs are under /tmp/ray/session_latest/logs. A machine that is very busy may be too slow: try again."
-        ) from error
+    setup.addFilter(_is_news)
+    for attempt in range(ATTEMPTS):
+        try:
+            _init_here(config)
+            break
+        except Exception as error:  # Ray raises a bare Exception when its node is not up within 30 s
+            ray.shutdown()
+            if attempt == ATTEMPTS - 1:
+                raise WorkersLost(
+                    f"Ray did not start on this machine ({_first_line(error)}).\n"
+                    "  Its logs are under /tmp/ray/session_latest/logs. A very busy machine may be too slow: try again."
+                ) from error
     # Ray writes its token with the usual permissions, which let every user of the machine read it.
     token = Path.home() / ".ray" / "auth_token"
     if token.is_file() and token.stat().st_uid == os.getuid():
         token.chmod(0o600)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "Token authentication is enabled" not in record.getMessage()
+
+
+def _init_here(config: FleetConfig) -> None:
+    ray.init(
+        address="local",
+        namespace=NAMESPACE,
+        num_cpus=config.cpus or len(os.sched_getaffinity(0)),
+        object_store_memory=config.object_store_mb * 1_000_000,
+        include_dashboard=False,
+        log_to_driver=config.worker_output,
+        logging_level=logging.ERROR,
+        configure_logging=False,
+    )
 
 
 def check() -> list[Finding]:

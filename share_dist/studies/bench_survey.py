@@ -2,15 +2,15 @@
 
 Both sides measure the same network on the same views, one core each: the plain loop pinned to a core, then Ray with
 everything it starts pinned to that core. Rates are marginal, from a small and a large survey, so that starting up and
-committing the first block cancel. Runs alternate, because other work on the machine comes and goes; the median counts.
+committing the first block cancel. Runs alternate and the fastest of each counts: other work on the machine only slows.
 Processor time is compared too: of this process alone for the loop, of it and all that Ray started for the other side.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -141,18 +141,14 @@ def _processor_seconds() -> float:
     return sum(ticks[process] for process in ours) / os.sysconf("SC_CLK_TCK")
 
 
-def _marginal(pair: list[tuple[float, float]], sizes: tuple[int, int], kind: int = WALL) -> float:
-    return (sizes[1] - sizes[0]) / (pair[1][kind] - pair[0][kind])
-
-
-def _rate(times: Times, sizes: tuple[int, int]) -> float:
-    return statistics.median(_marginal(pair, sizes) for pair in times)
+def _rate(times: Times, sizes: tuple[int, int], kind: int = WALL) -> float:
+    """Marginal views/s of the fastest runs; NaN when a busy machine made the small survey outlast the large one."""
+    small, large = (min(pair[size][kind] for pair in times) for size in (0, 1))
+    return (sizes[1] - sizes[0]) / (large - small) if large > small else math.nan
 
 
 def _ratio(ray: Times, plain: Times, sizes: tuple[int, int], kind: int = WALL) -> float:
-    """Median of the ratios of neighbours in time: a slow minute of the machine hits both sides of a pair."""
-    pairs = zip(ray, plain, strict=True)
-    return statistics.median(_marginal(r, sizes, kind) / _marginal(p, sizes, kind) for r, p in pairs)
+    return _rate(ray, sizes, kind) / _rate(plain, sizes, kind)
 
 
 def _print(figures: dict[str, Any]) -> None:

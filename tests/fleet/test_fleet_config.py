@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from share_dist.errors import BadSetting
-from share_dist.fleet import FleetConfig, pool_sizes
+from share_dist.errors import BadSetting, WorkersLost
+from share_dist.fleet import FleetConfig, cluster, pool_sizes
 from share_dist.fleet.feed import PictureCache
 from share_dist.fleet.progress import Progress
 from share_dist.render import Records
@@ -69,6 +69,40 @@ def test_progress_says_what_was_found_and_does_not_count_it_as_speed():
     progress.add(100)
     assert lines[0] == "survey  500/1,000 views were there already"
     assert "10.0 views/s  eta 0:00:40" in lines[1]
+
+
+@pytest.mark.parametrize("failures", [2, 3])
+def test_a_ray_that_is_slow_to_start_is_tried_again_before_we_give_up(monkeypatch, failures):
+    tries = []
+
+    def start(config):
+        tries.append(config)
+        if len(tries) <= failures:
+            raise Exception("The current node timed out during startup.\nMore about it.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    monkeypatch.setattr(cluster, "_init_here", start)
+    if failures < cluster.ATTEMPTS:
+        assert cluster.connect(FleetConfig())
+    else:
+        with pytest.raises(WorkersLost, match=r"did not start on this machine \(The current node timed out"):
+            cluster.connect(FleetConfig())
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch):
+    def refuse(**options):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", refuse)
+    with pytest.raises(WorkersLost, match=r"no Ray cluster answers at 10\.0\.0\.1:6379 \(no route\)"):
+        cluster.connect(FleetConfig(address="10.0.0.1:6379"))
+
+
+def test_the_check_knows_this_machine():
+    assert [finding.name for finding in cluster.check()] == ["ray", "shared memory"]
 
 
 def some_records(numbers):
