@@ -6,10 +6,12 @@ import fcntl
 import os
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.train.torch import TorchConfig
 
 _SIOCGIFADDR = 0x8915
@@ -55,3 +57,7 @@ class NodeTorchConfig(TorchConfig):
     def backend_cls(self) -> Any:
         """The class that connects them."""
         return _NodeTorchBackend
+
+
+# Ray Train's controller opens this value too. Sent whole, it costs the controller no import of our rooms.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -39,7 +39,8 @@ class RankLog:
         self.path = store.local_path("metrics.jsonl")
         with writing(self.path):
             _keep_lines_before(self.path, start)
-            self.lines = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+            # Line by line: a killed process must not take the steps before its checkpoint with it.
+            self.lines = open(self.path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # closed by close()
         self.curves = SummaryWriter(str(store.local_path("tensorboard/events").parent), purge_step=start)
         self.recent: deque[StepReport] = deque(maxlen=50)
         self.said = time.monotonic()
@@ -59,8 +60,6 @@ class RankLog:
     def say(self) -> None:
         """Put the newest line where the driver reads it."""
         self.said = time.monotonic()
-        with writing(self.path):
-            self.lines.flush()
         _internal_kv_put(self.channel.encode(), self.line().encode(), overwrite=True, namespace=_NAMESPACE)
 
     def wait_share(self) -> float:

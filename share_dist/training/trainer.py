@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 
 from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
@@ -119,8 +118,9 @@ def _trainer(task: RankTask) -> Any:
     config = task.config
     resources = {"CPU": config.cpus_per_worker, **({"GPU": 1.0} if config.use_gpu else {})}
     return TorchTrainer(
-        lambda settings: run_rank(settings["task"]),
-        train_loop_config={"task": task},
+        # Bound here, the task is opened by the ranks only; in train_loop_config Ray Train's controller would open it
+        # too, and import torch and all our rooms for that.
+        lambda: run_rank(task),
         torch_config=NodeTorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
         scaling_config=ScalingConfig(
             num_workers=config.workers, use_gpu=config.use_gpu, resources_per_worker=resources
@@ -181,13 +181,14 @@ def _amounts(resources: Mapping[str, float]) -> str:
 
 def _raised_by_a_rank(failure: Exception, workers: int) -> Exception | None:
     """Return what a rank's own code raised and would raise again, or None when starting again may help."""
-    causes = [getattr(cause, "_base_exc", cause) for cause in getattr(failure, "worker_failures", {}).values()]
-    ours = [cause for cause in causes if isinstance(cause, ShareDistError | FloatingPointError)]
+    causes = getattr(failure, "worker_failures", {}).values()
+    # Ray Train wraps what the loop raised; a worker that died has nothing inside.
+    raised = [cause._base_exc for cause in causes if hasattr(cause, "_base_exc")]
+    ours = [cause for cause in raised if isinstance(cause, ShareDistError | FloatingPointError)]
     if ours:
         return ours[0]
     # When one of several ranks dies, the others raise too: their connection broke.
-    alone = workers == 1 and causes and not isinstance(causes[0], RayError)
-    return causes[0] if alone else None
+    return raised[0] if raised and workers == 1 else None
 
 
 def _lost(failure: Exception, name: str) -> WorkersLost:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import ray
 import torch
+from ray import cloudpickle
 from toys import JOB, LEARNING, MODEL, records
 
 from share_dist import errors
@@ -28,6 +29,8 @@ from share_dist.storage import FolderStore
 from share_dist.training import HeldPictures, TrainingConfig, checkpoints, train
 
 pytestmark = pytest.mark.slow
+# Workers cannot import this file, so what it defines travels whole.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 ONE_THREAD = TrainingConfig(threads_per_worker=1)
 
 
