@@ -45,6 +45,8 @@ def draw_occluders(image, hidden, occluders, seed):
 def hide_outside_frame(image, hidden, left, top, right, bottom):
     """Blacken and mark the pixels whose centre lies outside the full frame, where no camera recorded anything."""
     size = image.shape[0]
+    if left <= _f(0.5) and top <= _f(0.5) and right >= size - _f(0.5) and bottom >= size - _f(0.5):
+        return
     for y in range(size):
         for x in range(size):
             px, py = _f(x) + _f(0.5), _f(y) + _f(0.5)

@@ -81,6 +81,8 @@ def fill_zbuffer(screen, faces, inverse_z, hit):
 
     Returns:
         First and last column, first and last row that may hold a surface; the last before the first if none does.
+
+    One long function, because numba counts references of every array that it hands to an inner one.
     """
     size = inverse_z.shape[0]
     inverse_z[:, :] = _ZERO
