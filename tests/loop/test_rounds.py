@@ -1,0 +1,118 @@
+"""A round is kept only if it helped where the model was weak and cost little where it was good."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from share_dist.camera import AllCameras, Mixture
+from share_dist.config import config_json
+from share_dist.loop.judging import headline, judge_counts
+from share_dist.loop.plans import judge_plans, round_plan, steer_plans, view_plan
+from share_dist.loop.progress import Progress, minutes
+from share_dist.loop.rounds import judge_attempt
+from share_dist.recipes import RECIPES, find_recipe
+from share_dist.storage import open_store
+
+CONFIG = find_recipe("demo")
+
+
+def surveys(all_cameras_mm: float, everyday_mm: float) -> dict:
+    """Two surveys as far as the decision reads them."""
+    means = {"all_cameras": all_cameras_mm, "everyday": everyday_mm}
+    return {name: {"mpjpe_mm": np.full(10, mean)} for name, mean in means.items()}
+
+
+BASE = surveys(200.0, 100.0)
+
+
+def test_a_round_that_helps_and_costs_little_is_accepted():
+    accepted, why = judge_attempt(CONFIG, BASE, BASE, surveys(150.0, 101.9))
+    assert accepted
+    assert "200.0 → 150.0" in why
+
+
+def test_a_round_that_forgets_more_than_the_tolerance_is_refused():
+    accepted, why = judge_attempt(CONFIG, BASE, BASE, surveys(150.0, 102.1))
+    assert not accepted
+    assert "everyday-tolerance" in why
+
+
+def test_a_round_that_does_not_help_is_refused():
+    accepted, why = judge_attempt(CONFIG, BASE, surveys(150.0, 100.0), surveys(150.0, 99.0))
+    assert not accepted
+    assert "did not improve" in why
+
+
+def test_forgetting_is_counted_from_the_base_so_that_rounds_cannot_add_it_up():
+    second = judge_attempt(CONFIG, BASE, surveys(150.0, 101.5), surveys(140.0, 102.5))
+    assert not second[0]
+
+
+def test_the_headline_is_the_smaller_of_the_two_worst_tenths():
+    def figures(wide, fixed, own, everyday):
+        wide_figures = {"mpjpe_mm": wide, "worst_tenth_fixed_mpjpe_mm": fixed, "worst_tenth_own_mpjpe_mm": own}
+        return {"all_cameras": wide_figures, "everyday": {"mpjpe_mm": everyday}}
+
+    gains = headline(figures(200, 400, 400, 100), figures(150, 280, 300, 102))
+    assert gains["worst_tenth_gain_percent"] == pytest.approx(25)
+    assert gains["all_cameras_gain_percent"] == pytest.approx(25)
+    assert gains["everyday_gain_percent"] == pytest.approx(-2)
+
+
+def test_judge_steer_and_train_never_share_a_random_stream():
+    rounds = [round_plan(CONFIG, AllCameras(), index) for index in range(3)]
+    plans = [*judge_plans(CONFIG).values(), *steer_plans(CONFIG).values(), *rounds]
+    by_split = {split: {plan.seed for plan in plans if plan.split == split} for split in ("train", "steer", "judge")}
+    assert [len(seeds) for seeds in by_split.values()] == [3, 1, 1]
+    assert len(set.union(*by_split.values())) == 5
+
+
+def test_the_same_people_stand_before_all_four_judge_distributions(figure):
+    seen = [plan.views(range(4), figure) for plan in judge_plans(CONFIG).values()]
+    for views in seen[1:]:
+        for view, first in zip(views, seen[0], strict=True):
+            np.testing.assert_array_equal(view.person.pose_rotvec, first.person.pose_rotvec)
+
+
+def test_everyday_replay_is_part_of_the_rounds_cameras():
+    cameras = round_plan(CONFIG, AllCameras(), 0).cameras
+    assert isinstance(cameras, Mixture)
+    assert cameras.weights[1] == pytest.approx(CONFIG.share.everyday_share)
+
+
+def test_another_seed_draws_other_views(figure):
+    plans = [view_plan(replace(CONFIG, seed=seed), AllCameras(), "judge", "judge") for seed in (0, 1)]
+    first, second = (plan.view(0, figure) for plan in plans)
+    assert not np.array_equal(first.person.pose_rotvec, second.person.pose_rotvec)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_writes_its_settings_without_the_size_of_the_fleet(name):
+    settings = json.loads(config_json(find_recipe(name), "share"))
+    assert settings["command"] == "share"
+    assert "fleet" not in settings
+    assert settings["rome"]["explore_share"] == find_recipe(name).rome.explore_share
+
+
+def test_the_extras_get_a_quarter_of_the_judge_views():
+    assert judge_counts(1000) == {"all_cameras": 1000, "everyday": 1000, "full_sphere": 250, "close_up": 250}
+
+
+def test_the_time_left_follows_the_pace_so_far(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("share_dist.loop.progress.time.monotonic", lambda: now[0])
+    progress = Progress(open_store(tmp_path), {"first": 10.0, "second": 30.0})
+    assert progress.left_s() == 40
+    with progress.stage("first"):
+        now[0] += 20
+    assert progress.left_s() == 60
+    again = Progress(open_store(tmp_path), {"first": 10.0, "second": 30.0})
+    assert again.seconds == {"first": 20.0}
+
+
+def test_minutes_read_as_people_say_them():
+    assert [minutes(s) for s in (3, 42, 60, 384)] == ["5 s", "40 s", "1 min 0 s", "6 min 25 s"]
