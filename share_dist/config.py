@@ -47,18 +47,18 @@ class ShareConfig:
     """Rounds of survey, landscape, cameras and fine-tuning. The first repairs most; after three the regions move
     little at the demo's size."""
 
-    everyday_share: float = 0.85
+    everyday_share: float = 0.9
     """Part of a round's views drawn from `everyday` cameras. On steer views half of them forgot three times as much as
-    five sixths did, and repaired hardly more: what is hard is learned from few views, what is known needs many."""
+    nine tenths did, and repaired no more: what is hard is learned from few views, what is known needs many."""
 
-    everyday_tolerance: float = 0.02
+    everyday_tolerance: float = 0.025
     """A round is rejected when everyday MPJPE on steer views exceeds the base model's by more than this share."""
 
     attempts: int = 4
-    """Tries a round gets; each further one starts again from the last accepted model and takes a gentler step."""
+    """Tries a round gets; each further one takes a gentler step towards the weights that the round trained."""
 
-    gentler: float = 0.75
-    """Factor on the step at each further try: how far to go from the last accepted weights to the fine-tuned ones. On
+    gentler: float = 0.85
+    """Factor on the step at each further try: how far to go from the base model's weights to the fine-tuned ones. On
     steer views three quarters of the way kept nine tenths of the repair at half of the forgetting, while a lower
     learning rate forgot as much."""
 

@@ -22,7 +22,12 @@ def demo() -> RunConfig:
         share=ShareConfig(rounds=2),
         survey=SurveyConfig(steer_views=2048, judge_views=3072, precision="auto"),
         learning=LearningConfig(
-            fresh_views=24_000, reuse=3, learning_rate=6e-4, frozen_batch_norm=True, checkpoint_every=100
+            fresh_views=28_000,
+            reuse=3,
+            batch_size=64,
+            learning_rate=5e-4,
+            frozen_batch_norm=True,
+            checkpoint_every=200,
         ),
     )
 
@@ -33,7 +38,12 @@ def full() -> RunConfig:
         share=ShareConfig(rounds=3, everyday_tolerance=0.015),
         survey=SurveyConfig(steer_views=4096, judge_views=4096, precision="auto"),
         learning=LearningConfig(
-            fresh_views=80_000, reuse=3, learning_rate=1e-3, frozen_batch_norm=True, checkpoint_every=200
+            fresh_views=120_000,
+            reuse=3,
+            batch_size=64,
+            learning_rate=5e-4,
+            frozen_batch_norm=True,
+            checkpoint_every=400,
         ),
     )
 

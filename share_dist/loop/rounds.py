@@ -35,7 +35,7 @@ class Attempt:
     accepted: bool
     why: str
     step: float
-    """How far it went from the last accepted weights to the fine-tuned ones, in (0, 1]."""
+    """How far it went from the base model's weights to the fine-tuned ones, in (0, 1]."""
 
     before_mm: dict[str, float]
     after_mm: dict[str, float]
@@ -155,13 +155,15 @@ def attempts_of_round(
 ) -> Iterator[tuple[Attempt, bytes, Surveys]]:
     """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys.
 
-    The first try goes all the way to the fine-tuned weights, each further one takes a gentler step towards them.
+    The round trains from `model`, the last accepted one. The first try takes the fine-tuned weights as they are, each
+    further one a gentler step from the base model towards them: everyday views are what the base knows best.
     """
+    anchor = run.store.read(BASE_MODEL)
     landscape, _ = find_weak_views(run, index, before[run.config.camera.target], pool)
     trained = fine_tune(run, index, model, landscape, pool)
     for attempt in range(run.config.share.attempts):
         step = run.config.share.gentler**attempt
-        better = trained if step == 1.0 else blend_checkpoints(model, trained, step)
+        better = trained if step == 1.0 else blend_checkpoints(anchor, trained, step)
         run.store.overwrite(f"{attempt_folder(index, attempt)}/model.safetensors", better)
         after = run.steer(better, f"{attempt_folder(index, attempt)}/survey", f"round {index + 1} after")
         accepted, why = judge_attempt(run.config, base, before, after)
