@@ -1,6 +1,6 @@
 """`bench memory`: the driver's memory does not grow with the number of views.
 
-A small and a large survey with the real actors, at 16 pixels so that the large one takes minutes. What counts is the
+A small and a large survey with the real actors, at 32 pixels so that the large one takes minutes. What counts is the
 driver's highest resident memory while each runs: pictures pass it by, and of 50,000 views only the rows remain.
 """
 
@@ -24,7 +24,7 @@ from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
 from share_dist.storage import FolderStore
 
 LIMIT_MB = 100.0
-SIZE_PX = 16
+SIZE_PX = 32
 
 
 def run(json_path: Path | None = None, small: int = 1_000, large: int = 50_000) -> dict[str, Any]:

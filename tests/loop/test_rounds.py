@@ -36,7 +36,7 @@ def test_a_round_that_helps_and_costs_little_is_accepted():
 
 
 def test_a_round_that_forgets_more_than_the_tolerance_is_refused():
-    accepted, why = judge_attempt(CONFIG, BASE, BASE, surveys(150.0, 102.1))
+    accepted, why = judge_attempt(CONFIG, BASE, BASE, surveys(150.0, 102.6))
     assert not accepted
     assert "everyday-tolerance" in why
 
@@ -48,7 +48,7 @@ def test_a_round_that_does_not_help_is_refused():
 
 
 def test_forgetting_is_counted_from_the_base_so_that_rounds_cannot_add_it_up():
-    second = judge_attempt(CONFIG, BASE, surveys(150.0, 101.5), surveys(140.0, 102.5))
+    second = judge_attempt(CONFIG, BASE, surveys(150.0, 101.5), surveys(140.0, 103.0))
     assert not second[0]
 
 
