@@ -181,9 +181,11 @@ def _amounts(resources: Mapping[str, float]) -> str:
 
 def _raised_by_a_rank(failure: Exception, workers: int) -> Exception | None:
     """Return what a rank's own code raised and would raise again, or None when starting again may help."""
+    from ray.train.v2.api.exceptions import RayTrainError  # pyright: ignore[reportPrivateImportUsage]  # no other door
+
+    # What the loop raised comes as it was; a worker that died is one of Ray Train's own errors.
     causes = getattr(failure, "worker_failures", {}).values()
-    # Ray Train wraps what the loop raised; a worker that died has nothing inside.
-    raised = [cause._base_exc for cause in causes if hasattr(cause, "_base_exc")]
+    raised = [cause for cause in causes if not isinstance(cause, RayTrainError)]
     ours = [cause for cause in raised if isinstance(cause, ShareDistError | FloatingPointError)]
     if ours:
         return ours[0]
