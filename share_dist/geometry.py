@@ -64,7 +64,7 @@ def cam_from_person_rotation(
     φ = ε = 0 gives diag(1, −1, −1). A positive roll turns the camera clockwise about its optical axis, so the
     picture turns counter-clockwise.
     """
-    forward = -direction_from_angles(np.float64(azimuth_rad), np.float64(elevation_rad))
+    forward = -direction_from_angles(np.asarray(azimuth_rad), np.asarray(elevation_rad))
     right = np.array([math.cos(azimuth_rad), 0.0, -math.sin(azimuth_rad)])
     down = np.cross(forward, right)
     look_at = np.stack([right, down, forward])

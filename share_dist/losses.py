@@ -105,9 +105,7 @@ def translation_m(camera: Float[Tensor, "batch 3"], truth: Truth) -> Float[Tenso
     return full_from_weak(weak, truth.bbox_px, truth.focal_px, truth.principal_px)
 
 
-def project_to_crop(
-    points_cam_m: Float[Tensor, "batch point 3"], truth: Truth
-) -> Float[Tensor, "batch point 2"]:
+def project_to_crop(points_cam_m: Float[Tensor, "batch point 3"], truth: Truth) -> Float[Tensor, "batch point 2"]:
     """Project points through the full frame's lens and into the crop, in pixels of the crop.
 
     Points behind or nearer than 0.1 m are projected from 0.1 m, so that nothing is infinite.

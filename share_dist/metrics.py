@@ -48,9 +48,7 @@ PROTOCOLS = {
 """Ours is smpl24-pelvis; papers after VIBE move the middle of the hips to the origin instead."""
 
 
-def centred(
-    joints_m: Float[np.ndarray, "batch joint 3"], protocol: Protocol
-) -> Float[np.ndarray, "batch joint 3"]:
+def centred(joints_m: Float[np.ndarray, "batch joint 3"], protocol: Protocol) -> Float[np.ndarray, "batch joint 3"]:
     """Move the protocol's centre to the origin.
 
     Raises:

@@ -59,7 +59,5 @@ PUBLISHED_SPIN = ModelConfig(
 )
 """The layers of SPIN's released checkpoint. Source: nkolot/SPIN, models/hmr.py."""
 
-PAPER_HMR = ModelConfig(
-    backbone="resnet50", head="hmr-axis-angle", input_px=224, hidden=1024, dropout=0.5, width=64
-)
+PAPER_HMR = ModelConfig(backbone="resnet50", head="hmr-axis-angle", input_px=224, hidden=1024, dropout=0.5, width=64)
 """The regressor of the HMR paper (CVPR 2018). Source: akanazawa/hmr, src/models.py."""

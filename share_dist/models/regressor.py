@@ -117,9 +117,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 @torch.inference_mode()
-def predict(
-    model: nn.Module, image: UInt8[np.ndarray, "batch side side 3"], precision: Precision = "auto"
-) -> Estimate:
+def predict(model: nn.Module, image: UInt8[np.ndarray, "batch side side 3"], precision: Precision = "auto") -> Estimate:
     """Estimate a batch as the network is used after training: no dropout, running statistics, float32 out."""
     was_training = model.training
     model.eval()
