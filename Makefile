@@ -12,7 +12,7 @@ SEED   ?= 0
 help:  ## list what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: system $(STAMP)  ## system packages, virtual environment, packages, DeepSpeed's CPU operation
+setup: system $(STAMP)  ## system packages, virtual environment, packages
 
 system:
 	@bash cluster/node_setup.sh
@@ -22,7 +22,6 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade "pip>=24" "setuptools>=77" wheel
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	$(BIN)/python -m share_dist.training.prebuild
 	@touch $(STAMP)
 
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html

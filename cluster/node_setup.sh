@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# What a machine needs before Python starts: EGL for pyrender, a compiler for DeepSpeed's CPU operation, and Chromium
-# for the test of the report page. As root on Debian it installs what is missing; otherwise it prints the line to run.
+# What a machine needs before Python starts: EGL for pyrender, and Chromium for the test of the report page. As root on Debian it installs what is missing; otherwise it prints the line to run.
 set -euo pipefail
 
-packages=(libegl1 libgl1 libgl1-mesa-dri g++ ninja-build python3-dev python3-venv chromium chromium-driver)
+packages=(libegl1 libgl1 libgl1-mesa-dri python3-venv chromium chromium-driver)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
@@ -17,6 +16,6 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive $install -qq >/dev/null
 else
   echo "Some system packages are missing: ${missing[*]}"
-  echo "Most of share_dist works without them (pyrender, DeepSpeed's CPU operation and the page's test do not). To install:"
+  echo "Most of share_dist works without them (pyrender and the page's test do not). To install:"
   echo "  sudo $install"
 fi
