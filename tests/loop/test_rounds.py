@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from share_dist.camera import AllCameras, Mixture
-from share_dist.config import config_json
+from share_dist.config import ShareConfig, config_json
 from share_dist.loop.judging import headline, judge_counts
 from share_dist.loop.plans import judge_plans, round_plan, steer_plans, view_plan
 from share_dist.loop.progress import Progress, minutes
@@ -17,7 +17,7 @@ from share_dist.loop.rounds import judge_attempt
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.storage import open_store
 
-CONFIG = find_recipe("demo")
+CONFIG = replace(find_recipe("demo"), share=ShareConfig(everyday_tolerance=0.025))
 
 
 def surveys(all_cameras_mm: float, everyday_mm: float) -> dict:
