@@ -28,7 +28,7 @@ from share_dist.loop.rounds import (
     camera_pool,
     stored_landscape,
 )
-from share_dist.loop.start import checked_model
+from share_dist.loop.start import checked_model, require_two_blocks
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
 from share_dist.report import table_text
 from share_dist.storage import once, open_run
@@ -50,6 +50,7 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
         errors.RepairFailed: no round was accepted. The report is written all the same and says so.
     """
+    require_two_blocks(config)
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet:

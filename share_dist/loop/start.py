@@ -7,6 +7,7 @@ from share_dist.config import RunConfig
 from share_dist.errors import BadSetting
 from share_dist.models import BASE_CHECKPOINT, load_checkpoint
 from share_dist.scene import SceneDistribution
+from share_dist.survey import BLOCK
 
 
 def checked_model(config: RunConfig) -> bytes:
@@ -33,3 +34,16 @@ def checked_model(config: RunConfig) -> bytes:
 def check_scene(config: RunConfig) -> None:
     """Look at the background pictures, all of them, before anything is rendered."""
     SceneDistribution.from_config(config.scene)
+
+
+def require_two_blocks(config: RunConfig) -> None:
+    """Refuse too few judge views: a model's own worst tenth is ranked on even blocks and averaged on odd ones.
+
+    Raises:
+        errors.BadSetting: fewer than two whole blocks.
+    """
+    if config.survey.judge_views < 2 * BLOCK:
+        raise BadSetting(
+            f"survey.judge-views is {config.survey.judge_views}, but a model's own worst tenth needs two blocks of "
+            f"{BLOCK} views.\n  Set --survey.judge-views {2 * BLOCK} or more."
+        )

@@ -72,6 +72,12 @@ def test_a_value_out_of_range_is_refused_with_its_name_and_range(capsys, option,
     assert words in answer(capsys, "share", "demo", option, value)
 
 
+def test_too_few_judge_views_are_refused_before_any_work(capsys, tmp_path):
+    said = answer(capsys, "share", "smoke", "--survey.judge-views", "256", "--out", str(tmp_path / "run"))
+    assert "needs two blocks of 256 views" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_zero_views_to_render_are_refused(capsys, tmp_path):
     assert "count is 0" in answer(capsys, "render", "smoke", "--count", "0", "--out", str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ import pytest
 
 TINY = {
     "survey.steer-views": 256,
-    "survey.judge-views": 256,
+    "survey.judge-views": 512,
     "rome.pool-size": 512,
     "learning.fresh-views": 256,
     "learning.reuse": 4,
@@ -75,7 +75,7 @@ def test_a_run_leaves_a_summary_with_every_promised_figure(finished):
     for when in ("before", "after"):
         for name in ("all_cameras", "everyday"):
             assert figures | worst | {"by_elevation", "views"} <= summary[when][name].keys()
-            assert summary[when][name]["views"] == 256
+            assert summary[when][name]["views"] == 512
         assert {"full_sphere", "close_up"} <= summary[when].keys()
     assert {"rounds", "seconds", "versions", "plans", "body", "seed"} <= summary.keys()
     assert all(row["why"] for row in summary["rounds"])
@@ -108,7 +108,7 @@ def test_a_run_killed_in_survey_training_and_judging_ends_with_the_very_same_row
     assert (out / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
     rows = judge_rows(out)
     assert rows == judge_rows(finished)
-    assert len(rows) == 8
+    assert len(rows) == 12
 
 
 @pytest.mark.slow
