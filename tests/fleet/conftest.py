@@ -39,8 +39,9 @@ def plain(model, plan, renderer, figure):
     return plain_survey(model, plan, COUNT, renderer, BodyLayer(figure))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet():
+    """Two renderers and an evaluator; gone before other rooms' tests want the cores."""
     from share_dist.fleet import Fleet, FleetConfig
 
     # Ray's workers step back for everything else on the machine; on a busy one these tests would take for ever.
