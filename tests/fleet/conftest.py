@@ -39,7 +39,7 @@ def plain(model, plan, renderer, figure):
     return plain_survey(model, plan, COUNT, renderer, BodyLayer(figure))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def fleet():
     """Two renderers and an evaluator; gone before other rooms' tests want the cores."""
     from share_dist.fleet import Fleet, FleetConfig
