@@ -116,21 +116,3 @@ def test_another_seed_in_the_same_folder_is_refused(finished):
     ended = subprocess.run([*command(finished), "--seed", "5"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "seed: 0 -> 5" in ended.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
-def test_a_disk_that_fills_up_in_mid_run_is_named_and_the_run_goes_on_with_more_room(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], check=True)
-    try:
-        ended = subprocess.run(command(disk / "run"), capture_output=True, text=True, check=False)
-        assert ended.returncode == 2
-        assert "StorageFull" in ended.stderr
-        assert "run the same command again" in ended.stderr
-        assert list(disk.glob("run/base/steer/all_cameras/block-*.parquet"))
-        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
-        finish(disk / "run")
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
