@@ -1,16 +1,18 @@
 """What Ray Train and DeepSpeed add to a step, and how long a trainer waits for pictures drawn while it learns.
 
-Both sides take the same steps of the same training (compact network, 96 pixels, records in memory) in a Ray worker
-process with the same threads: once in the plain loop, once under Ray Train and DeepSpeed. They take turns, several
-times, so that a busy machine slows both; the figure is the ratio of the median step times of all turns.
+Both sides take the same steps of the same training (compact network, 96 pixels, records in memory) with the same
+threads, each in a process of its own: the plain loop in a bare Ray actor, the other in a rank under Ray Train and
+DeepSpeed. They take turns step by step, the one standing still while the other works, so that a busy machine slows
+both alike; the figure is the median ratio of the two times of a step.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +22,18 @@ import ray
 from share_dist.body import BodyConfig, BodyLayer, PeopleDistribution, load_body
 from share_dist.camera import Everyday
 from share_dist.fleet import Fleet, FleetConfig
-from share_dist.learning import Learner, LearningConfig, train_plain
+from share_dist.learning import Learner, LearningConfig, StepReport, make_optimizer, train_plain
 from share_dist.losses import LossConfig
 from share_dist.models import ModelConfig, make_model
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
 from share_dist.seeds import derived_seed
 from share_dist.storage import FolderStore
-from share_dist.training import HeldPictures, TrainingConfig, TrainingJob, train
+from share_dist.training import TrainingConfig, TrainingJob, train
 from share_dist.training.rank import worker_environment
 
-TURNS, WARM_STEPS = 3, 5
-HELD = LearningConfig(fresh_views=512, reuse=5, batch_size=64, frozen_batch_norm=True, checkpoint_every=1000)
+WARM_STEPS = 8
+HELD = LearningConfig(fresh_views=512, reuse=12, batch_size=64, frozen_batch_norm=True, checkpoint_every=1000)
 LIVE = LearningConfig(fresh_views=1024, reuse=4, batch_size=64, frozen_batch_norm=True, checkpoint_every=1000)
 PLAN = ViewPlan(
     people=PeopleDistribution(),
@@ -40,28 +42,28 @@ PLAN = ViewPlan(
     split="train",
     seed=derived_seed(0, "bench-train"),
 )
-log = logging.getLogger("share_dist")
+SEED = 1
 
 
 def run(json_path: Path | None = None) -> dict[str, Any]:
     """Step time under Ray Train and DeepSpeed against the bare loop, and the share of time spent waiting."""
     with Fleet(FleetConfig(), BodyConfig(), RenderConfig()) as fleet:
-        cores = int(ray.cluster_resources()["CPU"])
-        config = TrainingConfig(threads_per_worker=cores)
+        threads = max(int(ray.cluster_resources()["CPU"]), 1)
+        config = TrainingConfig(threads_per_worker=threads)
         records = fleet.records(PLAN, range(HELD.fresh_views))
         live = _train_live(fleet, config)
+    # A fleet of its own, whose renderers never start: nothing else is to run beside the two sides.
     with Fleet(FleetConfig(), BodyConfig(), RenderConfig()):
-        turns = _take_turns(ray.put(records), config, cores)
+        plain_s, ray_s, fixed_s = _take_turns(ray.put(records), config, threads)
     figures = {
-        "ratio": round(_median(turns["ray"]) / _median(turns["plain"]), 4),
-        "plain_step_ms": round(1000 * _median(turns["plain"]), 2),
-        "ray_step_ms": round(1000 * _median(turns["ray"]), 2),
-        "ratio_by_turn": [
-            round(_median([a]) / _median([b]), 4) for a, b in zip(turns["ray"], turns["plain"], strict=True)
-        ],
-        "fixed_cost_s": [round(seconds, 2) for seconds in turns["fixed_s"]],
+        "ratio": round(float(np.median(ray_s / plain_s)), 4),
+        "plain_step_ms": round(1000 * float(np.median(plain_s)), 2),
+        "ray_step_ms": round(1000 * float(np.median(ray_s)), 2),
+        "ratio_quartiles": [round(float(q), 4) for q in np.quantile(ray_s / plain_s, [0.25, 0.75])],
+        "steps": len(ray_s),
+        "fixed_cost_s": round(fixed_s, 2),
         "batch_size": HELD.batch_size,
-        "threads": cores,
+        "threads": threads,
         **live,
     }
     if json_path is not None:
@@ -72,45 +74,61 @@ def run(json_path: Path | None = None) -> dict[str, Any]:
     return figures
 
 
-def _pairs(turns: dict[str, list[Any]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    return list(zip(turns["ray"], turns["plain"], strict=True))
-
-
-def _median(turns: list[np.ndarray]) -> float:
-    return float(np.median(np.concatenate(turns)))
-
-
 def _job(name: str, learning: LearningConfig) -> TrainingJob:
-    return TrainingJob(name=name, start=ModelConfig(), seed=1, learning=learning)
+    return TrainingJob(name=name, start=ModelConfig(), seed=SEED, learning=learning)
 
 
-def _take_turns(records: Any, config: TrainingConfig, cores: int) -> dict[str, list[Any]]:
-    """Train the same steps plainly and under Ray Train, in turns; return seconds a step and fit's fixed cost."""
-    environment = {"env_vars": worker_environment(cores)}
-    plainly = ray.remote(num_cpus=0.5, runtime_env=environment)(_plain_seconds)
-    turns: dict[str, list[Any]] = {"plain": [], "ray": [], "fixed_s": []}
-    for turn in range(TURNS):
-        turns["plain"].append(ray.get(plainly.remote([records], cores)))
-        began = time.monotonic()
-        lines = _metrics(_job(f"bench turn {turn}", HELD), HeldPictures(records), config)
-        seconds = np.array([line["seconds"] - line["waited_seconds"] for line in lines])
-        turns["ray"].append(seconds[WARM_STEPS:])
-        turns["fixed_s"].append(time.monotonic() - began - sum(line["seconds"] for line in lines))
-        log.info("bench train  turn %d of %d", turn + 1, TURNS)
-    return turns
+class _PlainLoop:
+    """The plain loop in a process of its own, one step at a time."""
+
+    def __init__(self, records: list[Any], threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self.records: Records = ray.get(records[0])
+        model = make_model(ModelConfig(), derived_seed(SEED, "weights"))
+        self.learner = Learner(model, BodyLayer(load_body(BodyConfig())), LossConfig(), HELD, SEED)
+        self.optimizer = make_optimizer(model, HELD)
+        self.seconds: list[float] = []
+
+    def step(self, step: int) -> None:
+        """Take one step and note its time, as a rank does, without the time its records took."""
+
+        def note(report: StepReport) -> None:
+            self.seconds.append(report.seconds - report.waited_seconds)
+
+        train_plain(self.learner, self.records.take, SEED, note, self.optimizer, [step])
+
+    def times(self) -> list[float]:
+        """Return the seconds of each step."""
+        return self.seconds
 
 
-def _plain_seconds(references: list[Any], threads: int) -> np.ndarray:
-    """Take the steps in the plain loop; runs in a Ray worker process, as a rank does."""
-    import torch
+@dataclass(frozen=True)
+class _TakingTurns:
+    """Records in memory; before each step of the rank the plain loop takes the same step, while the rank waits."""
 
-    torch.set_num_threads(threads)
-    records: Records = ray.get(references[0])
-    seconds: list[float] = []
-    model = make_model(ModelConfig(), derived_seed(1, "weights"))
-    learner = Learner(model, BodyLayer(load_body(BodyConfig())), LossConfig(), HELD, 1)
-    train_plain(learner, records.take, 1, lambda report: seconds.append(report.seconds - report.waited_seconds))
-    return np.array(seconds[WARM_STEPS:])
+    records: Any
+    plain: Any
+
+    def feed(self, numbers_by_step: Sequence[np.ndarray], ahead: int) -> Iterator[Records]:
+        held: Records = ray.get(self.records)
+        for step, numbers in enumerate(numbers_by_step):
+            ray.get(self.plain.step.remote(step))
+            yield held.take(numbers)
+
+
+def _take_turns(records: Any, config: TrainingConfig, threads: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Take the same steps on both sides; return seconds a step of each, and what the training cost besides steps."""
+    environment = {"env_vars": worker_environment(threads)}
+    plain: Any = ray.remote(num_cpus=0.5, runtime_env=environment)(_PlainLoop).remote([records], threads)
+    ray.get(plain.times.remote())
+    began = time.monotonic()
+    lines = _metrics(_job("bench held", HELD), _TakingTurns(records, plain), config)
+    fixed_s = time.monotonic() - began - sum(line["seconds"] for line in lines)
+    plain_s = np.array(ray.get(plain.times.remote()))
+    ray_s = np.array([line["seconds"] - line["waited_seconds"] for line in lines])
+    return plain_s[WARM_STEPS:], ray_s[WARM_STEPS:], fixed_s
 
 
 def _metrics(job: TrainingJob, pictures: Any, config: TrainingConfig) -> list[dict[str, Any]]:

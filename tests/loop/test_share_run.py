@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -40,22 +37,9 @@ def finish(out: Path) -> str:
     return said
 
 
-def kill_when(out: Path, reached: str) -> None:
-    """Start the command and SIGKILL its process once a file matching `reached` exists."""
-    log = open(out.parent / f"{out.name}.log", "a")  # noqa: SIM115 (outlives this function with the process)
-    process = subprocess.Popen(command(out), stdout=log, stderr=log, start_new_session=True)
-    deadline = time.monotonic() + 240
-    while not list(out.glob(reached)):
-        assert process.poll() is None, (out.parent / f"{out.name}.log").read_text()
-        assert time.monotonic() < deadline, f"{reached} never appeared"
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def judge_rows(out: Path) -> dict[str, bytes]:
     """Every judge row of a run, by file, as the values read back."""
-    files = sorted(out.glob("judge-*/**/block-*.parquet"))
+    files = sorted(out.glob("judge-*/**/*.parquet"))
     return {str(path.relative_to(out)): parquet.read_table(path).to_pydict() for path in files}
 
 
@@ -90,25 +74,11 @@ def test_a_run_leaves_a_page_and_its_picture(finished):
 @pytest.mark.slow
 def test_the_same_command_on_a_finished_run_changes_nothing(finished):
     before = judge_rows(finished)
+    assert before
     stamps = {path: path.stat().st_mtime_ns for path in finished.glob("judge-*/**/*.parquet")}
     finish(finished)
     assert judge_rows(finished) == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_run_killed_in_survey_training_and_judging_ends_with_the_very_same_rows(finished, tmp_path):
-    out = tmp_path / "killed"
-    kill_when(out, "base/steer/all_cameras/block-*.parquet")
-    kill_when(out, "round-00/training/checkpoints/step-0000*/manifest.json")
-    kill_when(out, "judge-after/all_cameras/block-*.parquet")
-    said = finish(out)
-    assert "round 1 training  step" not in said, "the training was done and must not be repeated"
-    assert (out / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
-    rows = judge_rows(out)
-    assert rows == judge_rows(finished)
-    assert len(rows) == 12
 
 
 @pytest.mark.slow
