@@ -67,6 +67,10 @@ class WorkersLost(ShareDistError):
     """Ray could not place or keep the actors a stage needs."""
 
 
+class TrainingDiverged(ShareDistError, FloatingPointError):
+    """A training's gradient became infinite or not a number."""
+
+
 class RepairFailed(ShareDistError):
     """No round was accepted: the model is as it was before."""
 

@@ -16,4 +16,5 @@ from share_dist.learning.config import total_steps as total_steps
 from share_dist.learning.learner import Learner as Learner
 from share_dist.learning.learner import StepReport as StepReport
 from share_dist.learning.learner import make_optimizer as make_optimizer
+from share_dist.learning.learner import require_finite_gradient as require_finite_gradient
 from share_dist.learning.learner import train_plain as train_plain

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from share_dist.errors import TrainingDiverged
 from share_dist.learning.augment import jitter_colours, mirror_images, mirror_truth, mirrored
 from share_dist.learning.config import LearningConfig, batch_numbers, learning_rate_at, total_steps
 from share_dist.losses import LossConfig, total_loss, truth_from_records
@@ -70,6 +71,15 @@ def make_optimizer(model: nn.Module, config: LearningConfig) -> torch.optim.Adam
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
+def require_finite_gradient(norm: float, step: int) -> None:
+    """Raise TrainingDiverged where a gradient's norm is infinite or not a number."""
+    if not np.isfinite(norm):
+        raise TrainingDiverged(
+            f"the gradient of step {step} is {norm}, so the training has diverged.\n"
+            "  Lower learning.learning-rate, or set learning.precision to fp32."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class StepReport:
     """What one step says for itself; the numbers of a line in metrics.jsonl."""
@@ -105,6 +115,9 @@ def train_plain(
 
     Returns:
         The optimizer, to go on with.
+
+    Raises:
+        errors.TrainingDiverged: a gradient is infinite or not a number.
     """
     config = learner.config
     learner.seed = seed
@@ -137,9 +150,6 @@ def _take_step(
     loss.backward()
     limit = learner.config.gradient_clip or float("inf")
     norm = float(nn.utils.clip_grad_norm_(learner.model.parameters(), limit))
-    if not np.isfinite(norm):
-        raise FloatingPointError(
-            f"the gradient of step {step} is {norm}: lower learning.learning-rate or set learning.precision to fp32"
-        )
+    require_finite_gradient(norm, step)
     optimizer.step()
     return loss.detach(), terms, norm

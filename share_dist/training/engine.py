@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from share_dist.learning import Learner, learning_rate_at, make_optimizer
+from share_dist.learning import Learner, learning_rate_at, make_optimizer, require_finite_gradient
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -74,7 +74,7 @@ class Engine:
         """Take one step over this rank's records and return its loss, its terms and the whole batch's gradient norm.
 
         Raises:
-            FloatingPointError: the gradient is infinite or not a number.
+            errors.TrainingDiverged: the gradient is infinite or not a number.
         """
         self._set_rate(learning_rate_at(step, self.learner.config))
         loss, terms = self.learner.loss(records, step)
@@ -82,10 +82,7 @@ class Engine:
         norm = self._clip()
         self.runtime.step()
         norm = norm if norm is not None else float(self.runtime.get_global_grad_norm())
-        if not norm < float("inf"):
-            raise FloatingPointError(
-                f"the gradient of step {step} is {norm}: lower learning.learning-rate or set learning.precision to fp32"
-            )
+        require_finite_gradient(norm, step)
         return loss.detach(), terms, norm
 
     def _clip(self) -> float | None:

@@ -59,7 +59,7 @@ def train(
         errors.BadSetting: the batch cannot be shared evenly.
         errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: the starting checkpoint cannot be used.
         errors.WorkersLost: the cluster has no room for the workers, or they died more often than allowed.
-        FloatingPointError: the gradient became infinite.
+        errors.TrainingDiverged: the gradient became infinite.
     """
     config = config or TrainingConfig()
     require_even_batches(job, config)
@@ -186,7 +186,7 @@ def _raised_by_a_rank(failure: Exception, workers: int) -> Exception | None:
     # What the loop raised comes as it was; a worker that died is one of Ray Train's own errors.
     causes = getattr(failure, "worker_failures", {}).values()
     raised = [cause for cause in causes if not isinstance(cause, RayTrainError)]
-    ours = [cause for cause in raised if isinstance(cause, ShareDistError | FloatingPointError)]
+    ours = [cause for cause in raised if isinstance(cause, ShareDistError)]
     if ours:
         return ours[0]
     # When one of several ranks dies, the others raise too: their connection broke.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from blobs import blob_records
 
+from share_dist import errors
 from share_dist.learning import Learner, LearningConfig, make_optimizer, total_steps, train_plain
 from share_dist.losses import LossConfig, truth_from_records
 from share_dist.metrics import error_columns
@@ -103,7 +104,7 @@ def test_a_diverged_training_stops(tiny, layer, pictures):
     model = make_model(tiny)
     with torch.no_grad():
         model.head.decpose.weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="step 0"):
+    with pytest.raises(errors.TrainingDiverged, match="step 0"):
         train_plain(Learner(model, layer, LossConfig(), FEW), pictures.take, 0)
 
 
