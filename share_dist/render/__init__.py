@@ -21,7 +21,10 @@ from share_dist.scene import View
 
 
 class Renderer(Protocol):
-    """Draws views."""
+    """Draws views of one body in one way."""
+
+    body: Body
+    config: RenderConfig
 
     def records(self, views: Sequence[View]) -> Records:
         """Pictures and truth of these views, in this order."""

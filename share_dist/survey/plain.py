@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,30 +13,17 @@ from share_dist.survey.rows import evaluate_block
 from share_dist.survey.table import Survey, survey_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from share_dist.body import Body, BodyLayer
+    from share_dist.body import BodyLayer
     from share_dist.models import Regressor
-    from share_dist.render import Records, RenderConfig
-    from share_dist.scene import View, ViewPlan
-
-
-class SettledRenderer(Protocol):
-    """A renderer that can say what it draws and how, as every engine of the render room can."""
-
-    body: Body
-    config: RenderConfig
-
-    def records(self, views: Sequence[View]) -> Records:
-        """Pictures and truth of these views, in this order."""
-        ...
+    from share_dist.render import Renderer
+    from share_dist.scene import ViewPlan
 
 
 def plain_survey(
     model: Regressor,
     plan: ViewPlan,
     count: int,
-    renderer: SettledRenderer,
+    renderer: Renderer,
     layer: BodyLayer,
     config: SurveyConfig | None = None,
 ) -> Survey:
