@@ -15,7 +15,7 @@ from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import everyday_plan, judge_plans, steer_plans
 from share_dist.loop.rounds import Run
-from share_dist.loop.start import check_scene
+from share_dist.loop.start import checked_start
 from share_dist.metrics import distances_mm, procrustes
 from share_dist.storage import inside, open_run
 from share_dist.survey import figures
@@ -31,11 +31,10 @@ def run_base_training(config: RunConfig, out: Path) -> Path:
     Raises:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
     """
-    check_scene(config)
+    start = checked_start(config)
     body = load_body(config.body)
     store = open_run(out, config_json(config, "train"))
     plan = everyday_plan(config)
-    start = config.model.checkpoint.read_bytes() if config.model.checkpoint else config.model.architecture
     job = TrainingJob(
         name="base",
         start=start,
@@ -78,6 +77,7 @@ def card_figures(run: Run, model: bytes) -> dict[str, Any]:
     }
     result: dict[str, Any] = {name: figures(survey) for name, survey in surveys.items()}
     result["mean_pose_pa_mpjpe_mm"] = mean_pose_error_mm(run, count)
+    result["model_hash"] = surveys["everyday"].meta["model_hash"]
     return result
 
 

@@ -13,8 +13,9 @@ class ModelConfig:
     """The network under test. Everything here is written into a checkpoint and must match when it is read back."""
 
     backbone: Literal["compact", "resnet18", "resnet50"] = "compact"
-    """`compact` is a ResNet-18 of width 32 for small pictures, made for two CPU cores; the other two have
-    torchvision's layers and key names, so ImageNet weights fit them."""
+    """`compact` is a ResNet-18 of width 32 for small pictures, made for two CPU cores, whose last cells go to the head
+    side by side instead of as their mean; the other two have torchvision's layers and key names, so ImageNet weights
+    fit them."""
 
     head: Literal["hmr-6d", "hmr-axis-angle"] = "hmr-6d"
     """`hmr-6d` predicts 6-D rotations (SPIN's layout: row pairs), which train more smoothly; `hmr-axis-angle` is the
@@ -42,12 +43,16 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "input_px", "hidden", "iterations"):
-            require_positive(getattr(self, name), f"model.{name.replace('_', '-')}")
-        require_share(self.dropout, "model.dropout")
+            require_positive(getattr(self, name), f"model.architecture.{name.replace('_', '-')}")
+        require_share(self.dropout, "model.architecture.dropout")
         if self.dropout == 1.0:
-            raise BadSetting("model.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0.")
+            raise BadSetting(
+                "model.architecture.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0."
+            )
         if self.input_px < 32:
-            raise BadSetting(f"model.input-px is {self.input_px}, but it is halved five times; use 32 or more.")
+            raise BadSetting(
+                f"model.architecture.input-px is {self.input_px}, but it is halved five times; use 32 or more."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for a checkpoint's card."""

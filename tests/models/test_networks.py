@@ -19,6 +19,7 @@ from share_dist.models import (
     make_model,
     normalise_images,
     predict,
+    settled_precision,
 )
 from share_dist.models.heads import rotmat_from_rotvec_smooth
 from share_dist.models.resnet import make_backbone
@@ -51,6 +52,13 @@ def test_key_names_and_shapes_are_torchvisions():
     basic = make_backbone("resnet18").state_dict()
     assert "layer2.0.downsample.1.running_mean" in basic
     assert "layer1.0.downsample.0.weight" not in basic
+
+
+@pytest.mark.parametrize(("side", "cells"), [(96, 9), (33, 4), (32, 1)])
+def test_the_compact_backbone_hands_on_every_cell_where_the_others_take_a_mean(side, cells):
+    picture = torch.zeros(2, 3, side, side)
+    assert make_backbone("compact", width=8, input_px=side)(picture).shape == (2, 16 * cells)
+    assert make_backbone("resnet18")(picture).shape == (2, 512)
 
 
 def test_heads_have_the_published_sizes():
@@ -144,6 +152,14 @@ def test_predict_leaves_the_model_as_it_was_and_answers_in_float32():
     assert model.training
 
 
+@pytest.mark.parametrize(("has_bf16", "settled"), [(True, "bf16"), (False, "fp32")])
+def test_auto_means_what_the_hardware_has_and_a_named_precision_means_itself(monkeypatch, has_bf16, settled):
+    monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: has_bf16)
+    cpu = torch.device("cpu")
+    assert settled_precision("auto", cpu) == settled
+    assert [settled_precision(name, cpu) for name in ("bf16", "fp32")] == ["bf16", "fp32"]
+
+
 def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
     torch.manual_seed(5)
     expected = torch.rand(1)
@@ -156,8 +172,13 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"width": 0}, "width"), ({"dropout": 1.5}, r"\[0, 1\]"), ({"input_px": 16}, "halved five times")],
+    [
+        ({"width": 0}, "width is 0"),
+        ({"dropout": 1.5}, r"dropout .*\[0, 1\]"),
+        ({"dropout": 1.0}, "dropout is 1"),
+        ({"input_px": 16}, "input-px .*halved five times"),
+    ],
 )
-def test_settings_that_cannot_work_are_refused(settings, words):
-    with pytest.raises(BadSetting, match=words):
+def test_settings_that_cannot_work_are_refused_as_the_command_line_names_them(settings, words):
+    with pytest.raises(BadSetting, match=rf"model\.architecture\.{words}"):
         ModelConfig(**settings)
