@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -146,16 +144,14 @@ class RenderActor(_Worker):
 class EvaluatorActor(_Worker):
     """Records in, rows out."""
 
-    def __init__(self, body: BodyConfig, body_hash: str, device: str):
+    def __init__(self, body: BodyConfig, body_hash: str, device: torch.device):
         super().__init__(body, body_hash)
         self.device = device
         self.made_layer: BodyLayer | None = None
         self.models = _Opened(self._open_model, kept=2)
 
     def _open_model(self, weights: bytes) -> Regressor:
-        with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-            Path(file.name).write_bytes(weights)
-            model, _ = load_checkpoint(file.name, self.body.hash)
+        model, _ = load_checkpoint(weights, self.body.hash)
         return model.to(self.device).eval()
 
     @property

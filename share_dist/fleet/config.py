@@ -11,7 +11,7 @@ from share_dist.errors import BadSetting, require_positive
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FleetConfig:
-    """How many processes render and evaluate, and where. None of it changes a result."""
+    """How many processes render and evaluate, and where. None of it changes a result, but for a GPU's rounding."""
 
     address: str | None = None
     """A Ray cluster to join, as host:port or auto. None takes RAY_ADDRESS, which `ray job submit` sets, and without

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import ray
+import torch
 from jaxtyping import Int64
 
 from share_dist import errors
@@ -24,7 +25,7 @@ from share_dist.fleet.feed import FleetPictures
 from share_dist.fleet.pools import RenderHandles, drop_pool, make_pool, wait_until_ready
 from share_dist.fleet.progress import Progress
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
-from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash
+from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
 from share_dist.storage import Store
@@ -81,6 +82,11 @@ class Fleet:
         return pool_sizes(self.config, ray.cluster_resources())
 
     @property
+    def device(self) -> torch.device:
+        """Where evaluators run the network."""
+        return torch.device("cuda" if self.config.evaluator_gpus else "cpu")
+
+    @property
     def renderers(self) -> list[Any]:
         """The render actors, at least one of them ready."""
         if not self._renderers:
@@ -95,8 +101,7 @@ class Fleet:
         """The evaluator actors, at least one of them ready."""
         if not self._evaluators:
             names = [f"{self.name}-evaluator-{uuid.uuid4().hex[:4]}" for _ in range(self.sizes.evaluators)]
-            gpus = self.config.evaluator_gpus
-            arguments = (self.body_config, self.body.hash, "cuda" if gpus else "cpu")
+            gpus, arguments = self.config.evaluator_gpus, (self.body_config, self.body.hash, self.device)
             self._evaluators = make_pool(EvaluatorActor, names, arguments, self.sizes.cpus_each, gpus)
             wait_until_ready(self._evaluators, self.config.start_timeout_s, "evaluators")
         return self._evaluators
@@ -129,17 +134,18 @@ class Fleet:
             plan: which views.
             count: how many.
             store: the survey's own place, such as ``inside(run, "round-00/survey")``.
-            config: batch size and precision.
+            config: batch size and precision; `auto` is settled here, so that every node computes alike.
             label: how progress lines begin.
 
         Raises:
-            errors.OtherRun: the store holds another survey.
+            errors.OtherRun: the store holds another survey, or one begun in another precision.
             errors.DamagedFile: the checkpoint or a stored block is damaged.
             errors.WrongBody: the checkpoint belongs to another body.
             errors.WorkersLost: no actor became ready, or nothing was finished for too long.
             errors.StorageFull: the disk filled up; finished blocks are kept.
         """
         config = config or SurveyConfig()
+        config = replace(config, precision=settled_precision(config.precision, self.device))
         weights, network_hash = self._read_model(model)
         blocks = block_ranges(count)
         open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
@@ -179,13 +185,8 @@ class Fleet:
         """Return a checkpoint's bytes and its network's hash, having checked that it can be used."""
         if isinstance(model, Regressor):
             return checkpoint_bytes(model, {"body_hash": self.body.hash}), model_hash(model)
-        if isinstance(model, bytes):
-            with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-                Path(file.name).write_bytes(model)
-                network, _ = load_checkpoint(file.name, self.body.hash)
-            return model, model_hash(network)
         network, _ = load_checkpoint(model, self.body.hash)
-        return Path(model).read_bytes(), model_hash(network)
+        return model if isinstance(model, bytes) else Path(model).read_bytes(), model_hash(network)
 
     def records(self, plan: ViewPlan, numbers: Sequence[int] | Int64[np.ndarray, " view"]) -> Records:
         """Return the records of a few views, in order. They come into this process: for galleries, not for data."""

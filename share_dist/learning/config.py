@@ -57,7 +57,8 @@ class LearningConfig:
     False to train from scratch, where they must be learned."""
 
     precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """bfloat16 where the hardware multiplies it (several times faster), float32 elsewhere; auto looks."""
+    """bfloat16 where the hardware multiplies it (several times faster), float32 elsewhere; auto looks, once for all
+    workers, on the machine that gives the command. Name one where that machine is unlike the workers'."""
 
     colour_jitter: float = 0.1
     """Largest random change of brightness, contrast and each channel's gain. Lamps in the views vary already, so a

@@ -76,7 +76,7 @@ def require_finite_gradient(norm: float, step: int) -> None:
     if not np.isfinite(norm):
         raise TrainingDiverged(
             f"the gradient of step {step} is {norm}, so the training has diverged.\n"
-            "  Lower learning.learning-rate, or set learning.precision to fp32."
+            "  Lower learning.learning-rate, or set learning.precision to fp32, with another --out."
         )
 
 

@@ -32,4 +32,5 @@ from share_dist.models.regressor import has_bf16 as has_bf16
 from share_dist.models.regressor import make_model as make_model
 from share_dist.models.regressor import normalise_images as normalise_images
 from share_dist.models.regressor import predict as predict
+from share_dist.models.regressor import settled_precision as settled_precision
 from share_dist.models.regressor import tensor_from_array as tensor_from_array

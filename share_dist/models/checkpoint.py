@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -49,10 +49,7 @@ def blend_checkpoints(start: bytes, end: bytes, share: float) -> bytes:
         name: torch.lerp(first[name], value, share) if value.is_floating_point() else value
         for name, value in second.items()
     }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "end.safetensors"
-        path.write_bytes(end)
-        model, card = load_checkpoint(path)
+    model, card = load_checkpoint(end)
     fit_weights(model, mixed, "the blend of two checkpoints")
     return checkpoint_bytes(model, {**card, "blend": share})
 
@@ -80,20 +77,20 @@ def save_checkpoint(path: Path | str, model: Regressor, card: dict[str, Any]) ->
         raise
 
 
-def read_card(path: Path | str) -> dict[str, Any]:
-    """Return a checkpoint's card without reading its weights.
+def read_card(source: Path | str | bytes) -> dict[str, Any]:
+    """Return a checkpoint's card.
 
     Raises:
-        DamagedFile: no readable safetensors file, or one without our card.
+        DamagedFile: not a whole safetensors file, or one without our card.
     """
-    return _read(Path(path), weights=False)[1]
+    return _read(source)[1]
 
 
-def load_checkpoint(path: Path | str, body_hash: str | None = None) -> tuple[Regressor, dict[str, Any]]:
+def load_checkpoint(source: Path | str | bytes, body_hash: str | None = None) -> tuple[Regressor, dict[str, Any]]:
     """Read a network and its card.
 
     Args:
-        path: a file written by `save_checkpoint`.
+        source: a file written by `save_checkpoint`, or such a file's bytes.
         body_hash: the body in use; None skips the comparison (to look at a file, not to use it).
 
     Raises:
@@ -101,15 +98,16 @@ def load_checkpoint(path: Path | str, body_hash: str | None = None) -> tuple[Reg
         WrongBody: trained on another body.
         WrongArchitecture: its weights do not fit the network its card names.
     """
-    weights, card = _read(Path(path), weights=True)
+    weights, card = _read(source)
+    name = _name(source)
     if body_hash is not None and card["body_hash"] != body_hash:
         raise WrongBody(
-            f"checkpoint {path} was trained on body {card['body_hash'][:12]}, but the body in use is {body_hash[:12]}."
+            f"{name} was trained on body {card['body_hash'][:12]}, but the body in use is {body_hash[:12]}."
             "\n  Pose and shape numbers of one body mean something else on another."
             "\n  Set body.folder to the files it was trained with, or train a model on this body: share-dist train."
         )
-    model = make_model(_config_from_card(card, path))
-    fit_weights(model, weights, str(path))
+    model = make_model(_config_from_card(card, name))
+    fit_weights(model, weights, name)
     return model, card
 
 
@@ -163,16 +161,19 @@ def _counters(model: Regressor) -> dict[str, Tensor]:
     return {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
 
 
-def _read(path: Path, weights: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _name(source: Path | str | bytes) -> str:
+    return "a checkpoint in memory" if isinstance(source, bytes) else f"checkpoint {source}"
+
+
+def _read(source: Path | str | bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if weights else {}  # noqa: SIM118
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        weights, metadata = load(content), _metadata(content)
     except (SafetensorError, OSError, ValueError) as problem:
         raise DamagedFile(
-            f"checkpoint {path} cannot be read: {problem}"
+            f"{_name(source)} cannot be read: {problem}"
             "\n  Looked for: a whole safetensors file."
-            "\n  Copy it again, or set model.checkpoint to another file."
+            "\n  Copy it again, or set --model.checkpoint to another file."
         ) from problem
     try:
         card = json.loads(metadata["card"])
@@ -181,25 +182,31 @@ def _read(path: Path, weights: bool) -> tuple[dict[str, Tensor], dict[str, Any]]
         known = False
     if not known:
         raise DamagedFile(
-            f"checkpoint {path} has no card of format {FORMAT}."
+            f"{_name(source)} has no card of format {FORMAT}."
             f"\n  Found metadata: {', '.join(metadata) or 'none'}."
             "\n  Weights of other projects need their reader; ours are written by save_checkpoint."
         )
-    return tensors, card
+    return weights, card
 
 
-def _config_from_card(card: dict[str, Any], path: Path | str) -> ModelConfig:
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return what a whole safetensors file says beside its weights; `safetensors.torch.load` leaves it out."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+
+
+def _config_from_card(card: dict[str, Any], source: str) -> ModelConfig:
     known = {field.name for field in dataclasses.fields(ModelConfig)}
     for name in card["model"]:
         if name not in known:
             raise WrongArchitecture(
-                f"checkpoint {path} has a network setting '{name}' that this version does not know"
+                f"{source} has a network setting '{name}' that this version does not know"
                 f"{nearest_name(name, known)}\n  Update share_dist to the version that wrote it."
             )
     try:
         return ModelConfig(**card["model"])
     except BadSetting as problem:
-        raise WrongArchitecture(f"checkpoint {path} names a network that cannot be built: {problem}") from problem
+        raise WrongArchitecture(f"{source} names a network that cannot be built: {problem}") from problem
 
 
 def _mismatch(
@@ -212,5 +219,6 @@ def _mismatch(
             lines.append(f"  {title}: {', '.join(names[:10])}{more}")
     if unexpected and missing:
         lines.append(f"  {unexpected[0]}{nearest_name(unexpected[0], known if len(known) < 20 else missing[:20])}")
-    lines.append("  Set model.backbone, model.head and model.hidden to those the weights were trained with.")
+    lines.append("  A checkpoint's card names its network: another version built it otherwise, or the file changed.")
+    lines.append("  Use the version that wrote it, copy it again, or set --model.checkpoint to another one.")
     return "\n".join(lines)

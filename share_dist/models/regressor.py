@@ -41,7 +41,7 @@ class Regressor(nn.Module):
         super().__init__()
         self.config = config
         self.batch_norm_frozen = False
-        self.backbone = make_backbone(config.backbone, config.width)
+        self.backbone = make_backbone(config.backbone, config.width, config.input_px)
         head = SixdHead if config.head == "hmr-6d" else AxisAngleHead
         self.head: IterativeHead = head(self.backbone.features, config)
 
@@ -104,8 +104,19 @@ def autocast(device: torch.device, precision: Precision = "auto") -> contextlib.
 
     On CPUs with AVX512-BF16 or AMX bfloat16 is several times faster; elsewhere it is emulated and slower.
     """
-    wanted = precision == "bf16" or (precision == "auto" and has_bf16(device))
+    wanted = settled_precision(precision, device) == "bf16"
     return torch.autocast(device.type, torch.bfloat16) if wanted else contextlib.nullcontext()
+
+
+def settled_precision(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
+    """Return the precision that is meant on `device`.
+
+    Work that is shared among machines, or goes on another day, settles it once and keeps the answer: left to each
+    process, `auto` would mix two arithmetics in one result.
+    """
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    return precision
 
 
 def has_bf16(device: torch.device) -> bool:

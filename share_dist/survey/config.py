@@ -24,7 +24,8 @@ class SurveyConfig:
     a core's caches warm, larger is no faster."""
 
     precision: Literal["auto", "bf16", "fp32"] = "fp32"
-    """Arithmetic of the network while it is measured. float32 gives the same figures on old and new processors."""
+    """Arithmetic of the network while it is measured. float32 gives the same figures on old and new processors. auto is
+    settled once, by the machine that gives the command, and stored with the survey."""
 
     def __post_init__(self) -> None:
         for name in ("steer_views", "judge_views", "batch_size"):

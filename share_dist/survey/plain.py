@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from share_dist.models import model_hash
+from share_dist.models import model_hash, settled_precision
 from share_dist.survey.blocks import block_ranges, parquet_from_rows, rows_from_parquet
 from share_dist.survey.config import SurveyConfig
 from share_dist.survey.rows import evaluate_block
@@ -39,6 +40,8 @@ def plain_survey(
         layer: the renderer's body, for the metrics.
         config: batch size and precision.
     """
+    config = config or SurveyConfig()
+    config = replace(config, precision=settled_precision(config.precision, next(model.parameters()).device))
     parts = []
     for numbers in block_ranges(count):
         views = plan.views(numbers, renderer.body)

@@ -16,7 +16,7 @@ from share_dist.models import ModelConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
-    """On how much machinery a training runs. What it learns is `learning`'s."""
+    """On how much machinery a training runs. What it learns is `learning`'s, so a continued run may change this."""
 
     workers: int = 1
     """Training processes. One uses all cores of a machine without a GPU; with GPUs give one for each."""
@@ -96,13 +96,13 @@ class TrainingJob:
         }
 
 
-def require_even_batches(job: TrainingJob, config: TrainingConfig) -> None:
+def require_even_batches(learning: LearningConfig, config: TrainingConfig) -> None:
     """Raise BadSetting unless every rank gets the same number of pictures, without which the average is not the mean.
 
     Raises:
         errors.BadSetting: the batch cannot be divided; the message names the nearest sizes that can.
     """
-    batch, workers = job.learning.batch_size, config.workers
+    batch, workers = learning.batch_size, config.workers
     if batch % workers:
         low = max(batch // workers, 1) * workers
         raise BadSetting(

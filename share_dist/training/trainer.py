@@ -9,12 +9,15 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ray
+import torch
 
 from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
+from share_dist.models import settled_precision
 from share_dist.storage import Store
 from share_dist.training import checkpoints
 from share_dist.training.config import TrainingConfig, TrainingJob, require_even_batches
@@ -55,14 +58,16 @@ def train(
         say: called in this process with a progress line, at most every ten seconds.
 
     Raises:
-        errors.OtherRun: the store holds another training.
+        errors.OtherRun: the store holds another training, or one begun in another precision.
         errors.BadSetting: the batch cannot be shared evenly.
         errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: the starting checkpoint cannot be used.
         errors.WorkersLost: the cluster has no room for the workers, or they died more often than allowed.
+        errors.NotWritable: a worker's node does not see the store.
         errors.TrainingDiverged: the gradient became infinite.
     """
     config = config or TrainingConfig()
-    require_even_batches(job, config)
+    require_even_batches(job.learning, config)
+    job = with_settled_precision(job, config)
     checkpoints.claim(job, store)
     finished = checkpoints.finished_model(store)
     if finished is not None:
@@ -78,6 +83,13 @@ def train(
     trained = checkpoints.finished_model(store)
     assert trained is not None
     return trained
+
+
+def with_settled_precision(job: TrainingJob, config: TrainingConfig) -> TrainingJob:
+    """Return the job with `auto` replaced by what this machine's device has, for all ranks and for every resume."""
+    device = torch.device("cuda" if config.use_gpu else "cpu")
+    precision = settled_precision(job.learning.precision, device)
+    return replace(job, learning=replace(job.learning, precision=precision))
 
 
 def _fit(
@@ -199,5 +211,5 @@ def _lost(failure: Exception, name: str) -> WorkersLost:
     return WorkersLost(
         f"the training '{name}' lost {len(causes) or 'its'} workers: {lines[0] if lines else repr(failure)}\n"
         "  Run the same command again: it goes on from the last checkpoint. A worker that dies again and again is "
-        "often out of memory: lower learning.batch-size."
+        "often out of memory: lower fleet.cache-mb, or learning.batch-size with another --out."
     )

@@ -9,7 +9,7 @@ import pytest
 
 from share_dist.body import BodyLayer, PeopleDistribution
 from share_dist.camera import AllCameras
-from share_dist.models import make_model
+from share_dist.models import ModelConfig, make_model
 from share_dist.render import RenderConfig, make_renderer
 from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
 from share_dist.survey import plain_survey
@@ -25,7 +25,7 @@ def plan():
 
 @pytest.fixture(scope="session")
 def model():
-    return make_model(seed=2).eval()
+    return make_model(ModelConfig(input_px=SIZE_PX), seed=2).eval()
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from share_dist.errors import BadSetting, WorkersLost
-from share_dist.fleet import FleetConfig, cluster, pool_sizes
+from share_dist.errors import BadSetting, OtherRun, WorkersLost
+from share_dist.fleet import Fleet, FleetConfig, cluster, pool_sizes
 from share_dist.fleet.feed import PictureCache
 from share_dist.fleet.progress import Progress
-from share_dist.render import Records
+from share_dist.models import model_hash
+from share_dist.render import Records, RenderConfig
+from share_dist.storage import FolderStore
+from share_dist.survey import SurveyConfig, open_survey, survey_meta
 
 
 def test_two_cores_hold_the_fleet_and_a_training_worker():
@@ -123,3 +126,13 @@ def test_the_cache_keeps_what_fits_and_hands_out_the_rest_unkept():
         assert set(cache.add(some_records(range(start, start + 10)))) == set(range(start, start + 10))
     assert set(cache.rows) == set(range(20))
     assert cache.used_bytes == 2 * size
+
+
+def test_a_survey_goes_on_only_in_the_precision_that_it_was_begun_in(figure, model, plan, tmp_path, monkeypatch):
+    """`auto` is settled by the driver and stored; a machine with other arithmetic must not add its rows."""
+    store, automatic = FolderStore(tmp_path), SurveyConfig(precision="auto")
+    begun = survey_meta(plan, 300, model_hash(model), figure.hash, RenderConfig(), SurveyConfig(precision="bf16"))
+    open_survey(store, begun)
+    monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: False)
+    with pytest.raises(OtherRun, match=r"differs in precision \(there: bf16; now: fp32\)"):
+        Fleet().survey(model, plan, 300, store, automatic)

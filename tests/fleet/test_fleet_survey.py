@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from share_dist import errors
-from share_dist.models import checkpoint_bytes, make_model
+from share_dist.models import ModelConfig, checkpoint_bytes, make_model
 from share_dist.storage import FolderStore
 from share_dist.survey import Survey
 
@@ -122,7 +122,9 @@ def test_a_driver_killed_in_mid_survey_goes_on_where_it_was(fleet, figure, model
 def test_another_model_in_the_same_place_is_refused_before_work(fleet, model, plan, tmp_path):
     fleet.survey(model, plan, 10, FolderStore(tmp_path))
     with pytest.raises(errors.OtherRun, match="differs in model_hash"):
-        fleet.survey(make_model(seed=9), plan, 10, FolderStore(tmp_path))
+        fleet.survey(
+            make_model(ModelConfig(input_px=fleet.render_config.size_px), seed=9), plan, 10, FolderStore(tmp_path)
+        )
 
 
 def test_a_model_of_another_body_or_a_broken_one_is_refused_before_work(fleet, model, plan, tmp_path):

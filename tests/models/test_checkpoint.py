@@ -74,9 +74,20 @@ def test_another_body_is_refused(saved):
 
 @pytest.mark.parametrize("kept", [0, 7, 100, 20_000])
 def test_a_truncated_file_is_refused(saved, kept):
-    saved[0].write_bytes(saved[0].read_bytes()[:kept])
-    with pytest.raises(DamagedFile, match="cannot be read"):
-        load_checkpoint(saved[0])
+    content = saved[0].read_bytes()[:kept]
+    saved[0].write_bytes(content)
+    for source in (saved[0], content):
+        with pytest.raises(DamagedFile, match="cannot be read"):
+            load_checkpoint(source)
+
+
+def test_bytes_are_read_as_the_file_is(saved):
+    content = saved[0].read_bytes()
+    model, card = load_checkpoint(content, body_hash=CARD["body_hash"])
+    assert model_hash(model) == model_hash(saved[1])
+    assert card == read_card(saved[0]) == read_card(content)
+    with pytest.raises(WrongBody, match="a checkpoint in memory was trained on body b0d1"):
+        load_checkpoint(content, body_hash="ffff" * 16)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -86,14 +97,16 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_nan_weights_are_refused(saved):
     rewrite(saved[0], lambda weights: weights["head.fc1.bias"].fill_(float("nan")))
-    with pytest.raises(DamagedFile, match=r"NaN .* first head\.fc1\.bias"):
-        load_checkpoint(saved[0])
+    for source in (saved[0], saved[0].read_bytes()):
+        with pytest.raises(DamagedFile, match=r"NaN .* first head\.fc1\.bias"):
+            load_checkpoint(source)
 
 
 def test_a_file_without_our_card_is_refused(saved, tmp_path):
     save_file(load_file(saved[0]), tmp_path / "bare.safetensors")
-    with pytest.raises(DamagedFile, match="no card"):
-        load_checkpoint(tmp_path / "bare.safetensors")
+    for source in (tmp_path / "bare.safetensors", (tmp_path / "bare.safetensors").read_bytes()):
+        with pytest.raises(DamagedFile, match="no card"):
+            load_checkpoint(source)
 
 
 def test_weights_of_another_network_are_listed(saved):
@@ -104,6 +117,7 @@ def test_weights_of_another_network_are_listed(saved):
     assert "Missing: head.fc1.weight" in message
     assert "Unexpected: head.fc_1.weight" in message
     assert "did you mean 'head.fc1.weight'?" in message
+    assert "set --model.checkpoint to another one" in message
 
 
 def test_a_long_list_of_names_is_cut_at_ten():

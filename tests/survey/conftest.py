@@ -6,7 +6,7 @@ import pytest
 
 from share_dist.body import BodyLayer, PeopleDistribution
 from share_dist.camera import AllCameras
-from share_dist.models import make_model
+from share_dist.models import ModelConfig, make_model
 from share_dist.render import RenderConfig, make_renderer
 from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
 from share_dist.survey import plain_survey
@@ -29,7 +29,7 @@ def layer(figure):
 
 @pytest.fixture(scope="session")
 def model():
-    return make_model(seed=1).eval()
+    return make_model(ModelConfig(input_px=32), seed=1).eval()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,14 @@ import pytest
 
 from share_dist import errors
 from share_dist.storage import FolderStore, inside
-from share_dist.survey import Survey, open_survey, parquet_from_rows, rows_from_parquet
+from share_dist.survey import (
+    Survey,
+    SurveyConfig,
+    open_survey,
+    parquet_from_rows,
+    plain_survey,
+    rows_from_parquet,
+)
 
 
 @pytest.fixture
@@ -110,7 +117,13 @@ def test_the_meta_says_what_was_measured_with_what(survey, plan, figure):
     assert survey.meta["body_hash"] == figure.hash
     assert survey.meta["count"] == 300
     assert survey.meta["render"]["size_px"] == 32
+    assert survey.meta["precision"] == "fp32"
     assert json.loads(json.dumps(survey.meta)) == survey.meta
+
+
+def test_the_meta_says_which_precision_auto_came_to(model, plan, renderer, layer, monkeypatch):
+    monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: False)
+    assert plain_survey(model, plan, 2, renderer, layer, SurveyConfig(precision="auto")).meta["precision"] == "fp32"
 
 
 def test_a_column_that_is_not_there_names_the_nearest(survey):

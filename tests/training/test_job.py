@@ -12,9 +12,9 @@ from toys import JOB, LEARNING
 from share_dist import errors
 from share_dist.models import ModelConfig
 from share_dist.storage import FolderStore
-from share_dist.training import TrainingConfig, check, checkpoints
-from share_dist.training.config import require_even_batches
-from share_dist.training.rank import BatchSlices
+from share_dist.training import TrainingConfig, check, checkpoints, require_even_batches
+from share_dist.training.rank import BatchSlices, RankTask, run_rank
+from share_dist.training.trainer import with_settled_precision
 
 STATE = {"model.weight": torch.arange(6.0), "exp_avg.weight": torch.ones(6)}
 
@@ -27,8 +27,8 @@ def test_settings_that_cannot_work_are_refused_by_name(name, value):
 
 def test_a_batch_that_workers_cannot_share_evenly_is_refused_with_sizes_that_they_can():
     with pytest.raises(errors.BadSetting, match="16, which 3 workers cannot share evenly.\n.*15 or 18"):
-        require_even_batches(JOB, TrainingConfig(workers=3))
-    require_even_batches(JOB, TrainingConfig(workers=4))
+        require_even_batches(LEARNING, TrainingConfig(workers=3))
+    require_even_batches(LEARNING, TrainingConfig(workers=4))
 
 
 def test_the_slices_of_all_ranks_are_the_batch_in_order():
@@ -51,6 +51,22 @@ def test_the_store_of_another_training_is_refused_and_the_difference_named(tmp_p
     with pytest.raises(errors.OtherRun, match=r"start\.hidden: 32 -> 64"):
         checkpoints.claim(replace(JOB, start=ModelConfig(width=8, hidden=64, input_px=32)), store)
     assert json.loads(store.read("job.json"))["learning"]["learning_rate"] == 0.001
+
+
+def test_precision_is_settled_once_so_that_a_resume_elsewhere_is_refused_not_mixed(tmp_path, monkeypatch):
+    store, job = FolderStore(tmp_path), replace(JOB, learning=replace(LEARNING, precision="auto"))
+    monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: True)
+    checkpoints.claim(with_settled_precision(job, TrainingConfig()), store)
+    monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: False)
+    with pytest.raises(errors.OtherRun, match=r'learning\.precision: "bf16" -> "fp32"'):
+        checkpoints.claim(with_settled_precision(job, TrainingConfig()), store)
+
+
+def test_a_rank_that_does_not_see_the_drivers_folder_refuses_to_begin(tmp_path):
+    """Its checkpoints would stay on its own node, where nobody looks for them."""
+    task = RankTask(JOB, TrainingConfig(), FolderStore(tmp_path), None, "progress/toy", 1)
+    with pytest.raises(errors.NotWritable, match=r"job\.json(.|\n)*every node mounts"):
+        run_rank(task)
 
 
 def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
