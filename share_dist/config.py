@@ -1,8 +1,8 @@
 """One run's settings, made of every room's own.
 
 A `RunConfig` is complete: nothing else decides what a run computes. Its JSON is written into the run's folder before
-any work, and a folder that holds other settings is refused. How many processes do the work (`fleet`) is left out of
-that comparison, because results do not depend on it.
+any work, and a folder that holds other settings is refused. What does the work (`fleet`, `training`) is left out of
+that comparison: results do not depend on it but for rounding, and a run that lost its workers may go on with fewer.
 """
 
 from __future__ import annotations
@@ -105,9 +105,13 @@ class RunConfig:
 
 
 def config_json(config: RunConfig, command: str) -> str:
-    """Return the settings that identify a run as JSON, with the command they belong to."""
+    """Return the settings that identify a run as JSON, with the command they belong to.
+
+    Left out is how much machinery does the work, which a continued run may change.
+    """
     values = {"command": command, **plain(asdict(config))}
-    del values["fleet"]
+    for machinery in ("fleet", "training"):
+        del values[machinery]
     return json.dumps(values, indent=1, sort_keys=True)
 
 

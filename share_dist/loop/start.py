@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from share_dist.body import load_body
 from share_dist.config import RunConfig
 from share_dist.errors import BadSetting
-from share_dist.models import BASE_CHECKPOINT, load_checkpoint
+from share_dist.landscape.fit import FEWEST_VIEWS
+from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint
 from share_dist.scene import SceneDistribution
 from share_dist.survey import BLOCK
+from share_dist.training import require_even_batches
 
 
 def checked_model(config: RunConfig) -> bytes:
-    """Return the checkpoint a run starts from, having looked at everything the run will need.
+    """Return the checkpoint that is surveyed or repaired, having looked at everything the run will need.
 
     Raises:
         errors.BodyFilesMissing, errors.UnsafePickle: the body's files.
         errors.BadBackgrounds: the folder of background pictures.
         errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: the checkpoint.
-        errors.BadSetting: the checkpoint does not exist or sees pictures of another size.
+        errors.BadSetting: too few steer views for a landscape, a batch that cannot be shared evenly, or a checkpoint
+            that sees pictures of another size.
     """
-    check_scene(config)
+    _require_landscape_views(config)
+    _check_work(config)
+    return _checked_checkpoint(config, config.model.checkpoint or BASE_CHECKPOINT)
+
+
+def checked_start(config: RunConfig) -> bytes | ModelConfig:
+    """Return what a base training starts from, its checkpoint or untrained layers, having checked what it will need.
+
+    Raises:
+        errors.ShareDistError: as `checked_model`, but no landscape is fitted, so any number of steer views will do.
+    """
+    _check_work(config)
+    path = config.model.checkpoint
+    return _checked_checkpoint(config, path) if path else config.model.architecture
+
+
+def _check_work(config: RunConfig) -> None:
+    require_even_batches(config.learning, config.training)
+    # Opens every background picture.
+    SceneDistribution.from_config(config.scene)
+
+
+def _checked_checkpoint(config: RunConfig, path: Path) -> bytes:
     body = load_body(config.body)
-    path = config.model.checkpoint or BASE_CHECKPOINT
     model, _ = load_checkpoint(path, body.hash)
     if model.config.input_px != config.render.size_px:
         raise BadSetting(
@@ -31,9 +57,12 @@ def checked_model(config: RunConfig) -> bytes:
     return path.read_bytes()
 
 
-def check_scene(config: RunConfig) -> None:
-    """Look at the background pictures, all of them, before anything is rendered."""
-    SceneDistribution.from_config(config.scene)
+def _require_landscape_views(config: RunConfig) -> None:
+    if config.survey.steer_views < FEWEST_VIEWS:
+        raise BadSetting(
+            f"survey.steer-views is {config.survey.steer_views}, but a landscape needs at least {FEWEST_VIEWS} views."
+            "\n  Set --survey.steer-views 1500 for one that says something, or leave it out."
+        )
 
 
 def require_two_blocks(config: RunConfig) -> None:

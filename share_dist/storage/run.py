@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from share_dist import errors
 from share_dist.errors import Finding
 from share_dist.storage.stores import FolderStore, Store, is_temporary, open_store, writing
 
+log = logging.getLogger("share_dist")
+
 CONFIG = "config.json"
 LOCK = ".run.lock.part"
 """Named like a file being written, so that no store lists it."""
-_CLAIMED: dict[Path, TextIO] = {}
+_CLAIMED: dict[Path, IO[bytes]] = {}
 _SHOWN_DIFFERENCES = 12
 
 
@@ -42,20 +45,24 @@ def open_run(out: str | Path, config_json: str) -> Store:
     assert isinstance(store, FolderStore)
     with writing(store.root):
         store.root.mkdir(parents=True, exist_ok=True)
+        _refuse_strangers(store)
         _claim(store.root)
     if store.exists(CONFIG):
         _refuse_other_settings(store, config_json)
         _refuse_read_only(store)
-        return store
+    else:
+        store.write_once(CONFIG, config_json.encode())
+    return store
+
+
+def _refuse_strangers(store: FolderStore) -> None:
     strangers = sorted(path.name for path in store.root.iterdir() if not is_temporary(path.name))
-    if strangers:
+    if strangers and CONFIG not in strangers:
         raise errors.OtherRun(
             f"{store.root} is not empty and is no run: it has no {CONFIG}, but {', '.join(strangers[:5])}"
             f"{' and more' if len(strangers) > 5 else ''}.\n"
             "  Choose another --out; nothing was written."
         )
-    store.write_once(CONFIG, config_json.encode())
-    return store
 
 
 def _claim(root: Path) -> None:
@@ -66,21 +73,22 @@ def _claim(root: Path) -> None:
     """
     if root in _CLAIMED:
         return
-    path = root / LOCK
-    path.touch()
-    file = open(path)  # noqa: SIM115  # what is open holds the claim; only for reading, so that a disk can be unmounted
+    # What is open holds the claim; for writing, because NFS gives an exclusive lock on nothing else.
+    file = open(root / LOCK, "ab+", buffering=0)  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        process = file.read().strip()
+        file.seek(0)
+        process = file.read().decode().strip()
         file.close()
         raise errors.OtherRun(
             f"{root} is being written by another process{f' (number {process})' if process else ''}.\n"
             "  Wait until it is done, or choose another --out."
         ) from None
-    except OSError:
-        pass  # some network file systems know no locks; the user must then take care alone
-    path.write_text(str(os.getpid()))
+    except OSError as error:
+        log.warning("%s cannot be locked (%s): take care that no second command writes there", root, error.strerror)
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
     _CLAIMED[root] = file
 
 

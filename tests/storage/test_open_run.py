@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -11,6 +13,7 @@ import pytest
 
 from share_dist import errors
 from share_dist.storage import FolderStore, once, open_run
+from share_dist.storage import run as run_module
 from share_dist.storage.run import LOCK
 
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
@@ -75,7 +78,27 @@ def test_a_folder_that_is_no_run_is_refused_untouched(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"sea")
     with pytest.raises(errors.OtherRun, match=r"holiday\.jpg"):
         open_run(tmp_path, CONFIG)
-    assert FolderStore(tmp_path).list() == ["holiday.jpg"]
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_lock_is_asked_for_as_nfs_wants_it(tmp_path, monkeypatch):
+    """Linux locks an NFS file by a byte range, which needs a descriptor that can write."""
+    modes = []
+    monkeypatch.setattr(fcntl, "flock", lambda file, how: modes.append(file.writable()))
+    open_run(tmp_path, CONFIG)
+    assert modes == [True]
+    assert (tmp_path / LOCK).read_text() == str(os.getpid())
+
+
+def test_a_file_system_without_locks_is_told_once(tmp_path, monkeypatch, caplog):
+    def refuse(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):
+        assert open_run(tmp_path, CONFIG).exists("config.json")
+    (said,) = caplog.messages
+    assert "cannot be locked (No locks available)" in said
 
 
 def test_a_leftover_of_a_killed_start_does_not_stop_the_next(tmp_path):
@@ -99,6 +122,8 @@ def test_a_file_in_place_of_the_folder_is_not_writable(tmp_path):
 def test_a_read_only_disk_is_not_writable_new_or_old(mounted):
     folder = mounted("size=1m")
     open_run(folder / "old", CONFIG)
+    # As when that process has ended: a disk with a file open for writing cannot be remounted.
+    run_module._CLAIMED.pop(folder / "old").close()
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     for name in ("old", "new"):
         with pytest.raises(errors.NotWritable, match="may write to"):

@@ -1,0 +1,60 @@
+"""What cannot work is refused before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from share_dist import errors
+from share_dist.loop.base import run_base_training
+from share_dist.loop.start import checked_model, checked_start
+from share_dist.models import ModelConfig, make_model, save_checkpoint
+from share_dist.recipes import find_recipe
+from share_dist.training import TrainingConfig
+
+SMOKE = find_recipe("smoke")
+
+
+@pytest.fixture
+def checkpoint(figure, tmp_path):
+    """A small untrained checkpoint of the built-in body."""
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(path, make_model(ModelConfig(width=8, hidden=32)), {"body_hash": figure.hash})
+    return path
+
+
+def begin_with(path, config=SMOKE):
+    return replace(config, model=replace(config.model, checkpoint=path))
+
+
+@pytest.mark.parametrize("check", [checked_model, checked_start])
+def test_a_batch_that_the_workers_cannot_share_is_refused(check):
+    with pytest.raises(errors.BadSetting, match="64, which 3 workers cannot share evenly"):
+        check(replace(SMOKE, training=TrainingConfig(workers=3)))
+
+
+def test_too_few_views_for_a_landscape_are_refused_only_where_one_is_fitted(checkpoint):
+    few, enough = (replace(SMOKE, survey=replace(SMOKE.survey, steer_views=count)) for count in (31, 32))
+    with pytest.raises(errors.BadSetting, match=r"steer-views is 31, but a landscape needs at least 32"):
+        checked_model(few)
+    assert checked_start(few) == SMOKE.model.architecture
+    assert checked_model(begin_with(checkpoint, enough)) == checkpoint.read_bytes()
+
+
+def test_a_base_training_starts_from_the_given_checkpoint(checkpoint):
+    assert checked_start(begin_with(checkpoint)) == checkpoint.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("input_px", "body_hash", "error"),
+    [(64, None, errors.BadSetting), (96, "0" * 64, errors.WrongBody), (None, None, errors.DamagedFile)],
+)
+def test_a_base_training_refuses_a_checkpoint_that_does_not_fit(figure, tmp_path, input_px, body_hash, error):
+    path = tmp_path / "model.safetensors"
+    if input_px:
+        network = make_model(ModelConfig(width=8, hidden=32, input_px=input_px))
+        save_checkpoint(path, network, {"body_hash": body_hash or figure.hash})
+    with pytest.raises(error):
+        run_base_training(begin_with(path), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
