@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from share_dist.camera.draw import CameraDistribution, require_distances, require_elevations
-from share_dist.camera.named import AllCameras, CloseUp, Everyday, FullSphere
+from share_dist.camera.named import AllCameras, Everyday, FullSphere
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraConfig:
     """The cameras a run surveys and repairs; the figures that judge always use the whole of each distribution."""
 
-    target: Literal["all_cameras", "full_sphere", "everyday", "close_up"] = "all_cameras"
-    """Which distribution is searched for weak views. `all_cameras` is wherever a camera can stand."""
+    target: Literal["all_cameras", "full_sphere", "everyday"] = "all_cameras"
+    """Which distribution is searched for weak views. `all_cameras` is wherever a camera can stand. Close-ups are only
+    reported: nearer than 1.2 m another part of the body fills the picture, and a landscape of both would blur."""
 
     elevation_low_deg: float = -90.0
     """Lowest camera searched. −90 leaves it to the floor; 0 looks for trouble from above only."""
@@ -43,4 +44,4 @@ class CameraConfig:
                 distance_low_m=self.distance_low_m,
                 distance_high_m=self.distance_high_m,
             )
-        return Everyday() if self.target == "everyday" else CloseUp()
+        return Everyday()

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from share_dist.errors import ShareDistError
 from share_dist.storage import Store
 
 log = logging.getLogger("share_dist")
 SECONDS = "seconds.json"
+NOTE_EVERY_S = 5.0
 
 
 class Progress:
     """Stages of a run in order, with what each is expected to cost.
 
     Expected costs are only relative: the time that is left is what is still to do times how this machine has kept
-    up so far. Seconds spent are kept beside the results, so that a resumed run still reports them all.
+    up so far. Seconds spent are kept beside the results every few seconds, so that a killed run that goes on still
+    reports them all. A stage that was finished before costs nothing again and says nothing about the pace.
     """
 
     def __init__(self, store: Store, expected_s: dict[str, float]):
         """Take the run's store and the stages in order, each with its expected seconds on two cores."""
         self.store, self.expected_s = store, expected_s
-        self.seconds: dict[str, float] = json.loads(store.read(SECONDS)) if store.exists(SECONDS) else {}
+        kept = json.loads(store.read(SECONDS)) if store.exists(SECONDS) else {"spent": {}, "finished": []}
+        self.seconds: dict[str, float] = kept["spent"]
+        self.finished: list[str] = kept["finished"]
         self.done: set[str] = set()
         self.spent_here_s, self.expected_here_s = 0.0, 0.0
 
@@ -34,14 +41,43 @@ class Progress:
         place = list(self.expected_s).index(name) + 1 if name in self.expected_s else None
         number = f"{place}/{len(self.expected_s)} " if place else ""
         log.info("[%s%s] about %s left", number, name, minutes(self.left_s()))
-        started = time.monotonic()
-        yield
-        took = time.monotonic() - started
+        if name in self.finished:
+            yield
+        else:
+            with self._timed(name):
+                yield
         self.done.add(name)
-        self.spent_here_s += took
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        """Add the time inside to the stage's, and keep the sum every few seconds in case this process is killed."""
+        earlier, started, over = self.seconds.get(name, 0.0), time.monotonic(), threading.Event()
+
+        def note() -> None:
+            self.seconds[name] = round(earlier + time.monotonic() - started, 2)
+            self._keep()
+
+        def note_now_and_then() -> None:
+            while not over.wait(NOTE_EVERY_S):
+                # A full disk is for the work itself to report.
+                with contextlib.suppress(ShareDistError):
+                    note()
+
+        noting = threading.Thread(target=note_now_and_then, daemon=True)
+        noting.start()
+        try:
+            yield
+        finally:
+            over.set()
+            noting.join()
+        self.finished.append(name)
+        note()
+        self.spent_here_s += self.seconds[name] - earlier
         self.expected_here_s += self.expected_s.get(name, 0.0)
-        self.seconds[name] = round(max(self.seconds.get(name, 0.0), took), 2)
-        self.store.overwrite(SECONDS, json.dumps(self.seconds, indent=1).encode())
+
+    def _keep(self) -> None:
+        kept = {"spent": self.seconds, "finished": self.finished}
+        self.store.overwrite(SECONDS, json.dumps(kept, indent=1).encode())
 
     def say(self, line: str) -> None:
         """Print one line about what just happened."""
@@ -49,7 +85,8 @@ class Progress:
 
     def left_s(self) -> float:
         """Seconds still to go, at the pace of this run so far."""
-        todo = sum(cost for name, cost in self.expected_s.items() if name not in self.done)
+        over = self.done.union(self.finished)
+        todo = sum(cost for name, cost in self.expected_s.items() if name not in over)
         pace = self.spent_here_s / self.expected_here_s if self.expected_here_s else 1.0
         return todo * pace
 

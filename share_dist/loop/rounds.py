@@ -16,7 +16,7 @@ from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import round_plan, steer_plans
 from share_dist.models import blend_checkpoints
 from share_dist.rome import Regions, choose_cameras, find_regions
-from share_dist.scene import person_spaces
+from share_dist.scene import ViewPlan, person_spaces
 from share_dist.seeds import derived_seed
 from share_dist.storage import Store, inside, once
 from share_dist.survey import Survey
@@ -113,11 +113,36 @@ def stored_landscape(run: Run, index: int) -> Landscape:
     return read_landscape(inside(run.store, f"{round_folder(index)}/landscape"))
 
 
-def fine_tune(run: Run, index: int, model: bytes, landscape: Landscape, pool: list[Camera]) -> bytes:
-    """Train a round on cameras chosen from the landscape, mixed with everyday ones."""
+def planned_views(run: Run, index: int, landscape: Landscape, regions: Regions, pool: list[Camera]) -> ViewPlan:
+    """Choose a round's cameras and mix them with everyday ones; the plan is stored before anything learns from it."""
     config = run.config
-    hard = choose_cameras(landscape, pool, config.camera.target_distribution(), config.rome)
-    plan = round_plan(config, hard, index)
+
+    def plan() -> ViewPlan:
+        target = config.camera.target_distribution()
+        return round_plan(config, choose_cameras(landscape, pool, target, config.rome, regions), index)
+
+    return once(
+        run.store,
+        f"{round_folder(index)}/plan",
+        plan,
+        lambda made, store: store.write_once("plan.json", json.dumps(made.to_json()).encode()),
+        read_plan,
+    )
+
+
+def read_plan(store: Store) -> ViewPlan:
+    """Read a round's plan back from its stage."""
+    return ViewPlan.from_json(json.loads(store.read("plan.json")))
+
+
+def stored_plan(run: Run, index: int) -> ViewPlan:
+    """The plan that a finished round learned from."""
+    return read_plan(inside(run.store, f"{round_folder(index)}/plan"))
+
+
+def fine_tune(run: Run, index: int, model: bytes, plan: ViewPlan) -> bytes:
+    """Train a round on its plan."""
+    config = run.config
     job = TrainingJob(
         name=f"round {index + 1}",
         start=model,
@@ -127,19 +152,19 @@ def fine_tune(run: Run, index: int, model: bytes, landscape: Landscape, pool: li
         body=config.body,
         data=json.dumps({"plan": plan.hash, "render": asdict(config.render)}),
     )
-    run.store.overwrite(f"{round_folder(index)}/plan.json", json.dumps(plan.to_json()).encode())
     store = inside(run.store, f"{round_folder(index)}/training")
     return train(job, store, run.fleet.pictures(plan), config.training)
 
 
 def judge_attempt(config: RunConfig, base: Surveys, before: Surveys, after: Surveys) -> tuple[bool, str]:
     """Decide on steer views whether a try is kept, and say why in a sentence."""
-    wide_before, wide_after = mean_error_mm(before["all_cameras"]), mean_error_mm(after["all_cameras"])
+    target = config.camera.target
+    wide_before, wide_after = mean_error_mm(before[target]), mean_error_mm(after[target])
     limit = mean_error_mm(base["everyday"]) * (1 + config.share.everyday_tolerance)
     everyday = mean_error_mm(after["everyday"])
-    change = f"all_cameras {wide_before:.1f} → {wide_after:.1f} mm, everyday {everyday:.1f} mm of at most {limit:.1f}"
+    change = f"{target} {wide_before:.1f} → {wide_after:.1f} mm, everyday {everyday:.1f} mm of at most {limit:.1f}"
     if wide_after >= wide_before:
-        return False, f"all_cameras did not improve: {change}"
+        return False, f"{target} did not improve: {change}"
     if everyday > limit:
         return False, f"everyday views suffered more than share.everyday-tolerance allows: {change}"
     return True, change
@@ -159,8 +184,8 @@ def attempts_of_round(
     further one a gentler step from the base model towards them: everyday views are what the base knows best.
     """
     anchor = run.store.read(BASE_MODEL)
-    landscape, _ = find_weak_views(run, index, before[run.config.camera.target], pool)
-    trained = fine_tune(run, index, model, landscape, pool)
+    landscape, regions = find_weak_views(run, index, before[run.config.camera.target], pool)
+    trained = fine_tune(run, index, model, planned_views(run, index, landscape, regions, pool))
     for attempt in range(run.config.share.attempts):
         step = run.config.share.gentler**attempt
         better = trained if step == 1.0 else blend_checkpoints(anchor, trained, step)

@@ -15,7 +15,7 @@ from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
 from share_dist.loop.judging import headline, judge_counts, judge_figures, judge_surveys
-from share_dist.loop.plans import judge_plans
+from share_dist.loop.plans import judge_plans, steer_plans
 from share_dist.loop.progress import Progress
 from share_dist.loop.rounds import (
     BASE_MODEL,
@@ -26,7 +26,9 @@ from share_dist.loop.rounds import (
     attempt_row,
     attempts_of_round,
     camera_pool,
+    round_folder,
     stored_landscape,
+    stored_plan,
 )
 from share_dist.loop.start import checked_model, require_two_blocks
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
@@ -54,20 +56,21 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
-        result = _share(Run(config, store, fleet), base)
+        result = _share(Run(config, store, fleet), base, out.resolve().name)
     if not any(row["accepted"] for row in result.summary["rounds"]):
         raise errors.RepairFailed(
             f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n"
             f"  The page says why: {result.report_path}\n"
-            "  Try more --share.attempts, or a higher --share.everyday-share, with another --out."
+            "  Try more --share.attempts, or a higher --share.everyday-share, with another --out.\n\n"
+            f"{result.table}"
         )
     return result
 
 
-def _share(run: Run, base: bytes) -> RunResult:
+def _share(run: Run, base: bytes, title: str) -> RunResult:
     config = run.config
     progress = Progress(run.store, expected_seconds(config))
-    run.store.overwrite(BASE_MODEL, base)
+    run.store.write_once(BASE_MODEL, base)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
         base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
@@ -77,7 +80,7 @@ def _share(run: Run, base: bytes) -> RunResult:
     run.store.overwrite(FINAL_MODEL, model)
     with progress.stage("judge after"):
         after = judge_surveys(run, model, "judge-after", "after")
-    summary = _summary(run, attempts, base_landscape, before, after)
+    summary = {"title": title, **_summary(run, attempts, base_landscape, before, after)}
     with progress.stage("report"):
         once(run.store, EXHIBITS, lambda: _exhibits(run, before, after), save_arrays, load_arrays)
         _write_summary(run, summary, progress)
@@ -123,9 +126,20 @@ def _summary(
         "rounds": [attempt_row(attempt) for attempt in attempts],
         "seed": config.seed,
         "body": {"name": body.name, "hash": body.hash},
-        "plans": {name: {"hash": plan.hash, **plan.to_json()} for name, plan in judge_plans(config).items()},
+        "models": {"before": before["everyday"].meta["model_hash"], "after": after["everyday"].meta["model_hash"]},
+        "plans": _plans(run),
         "versions": versions(),
     }
+
+
+def _plans(run: Run) -> dict[str, Any]:
+    """Every plan of the run by its purpose; of a round's, whose points are many, only the hash and the place."""
+    judge, steer = judge_plans(run.config), steer_plans(run.config)
+    named = {f"judge {name}": plan for name, plan in judge.items()} | {f"steer {name}": p for name, p in steer.items()}
+    plans = {name: {"hash": plan.hash, **plan.to_json()} for name, plan in named.items()}
+    for index in range(run.config.share.rounds):
+        plans[f"round {index + 1}"] = {"hash": stored_plan(run, index).hash, "stored": f"{round_folder(index)}/plan"}
+    return plans
 
 
 def versions() -> dict[str, str]:
@@ -136,10 +150,10 @@ def versions() -> dict[str, str]:
 
 
 def expected_seconds(config: RunConfig) -> dict[str, float]:
-    """Stages in order and what each costs on two cores: 500 views surveyed, 600 pictures learned from in a second."""
+    """Stages in order and what each costs on two cores, where a second surveys 500 views, draws or learns 600."""
     survey_s = 2 * config.survey.steer_views / 500
     judge_s = sum(judge_counts(config.survey.judge_views).values()) / 500
     learning = config.learning
-    train_s = 12 + learning.fresh_views * learning.reuse / 600
+    train_s = 12 + learning.fresh_views * (1 + learning.reuse) / 600
     rounds = {f"round {index + 1}": train_s + 2 * survey_s + 3 for index in range(config.share.rounds)}
     return {"base survey": 12 + survey_s, "judge before": judge_s, **rounds, "judge after": judge_s, "report": 12}

@@ -22,13 +22,14 @@ from share_dist.report import (
     write_report,
 )
 from share_dist.rome import Regions
-from share_dist.storage import Store, inside, open_store
+from share_dist.storage import Store, inside, is_committed, open_store
 from share_dist.survey import Survey
 
 SUMMARY = "summary.json"
 PAGE = "report/index.html"
 PICTURE = "report/before-after.png"
 EXHIBITS = "report/exhibits"
+FINISHED = "a finished run"
 
 
 def publish(store: Store) -> Path:
@@ -43,15 +44,33 @@ def rewrite_report(out: Path) -> Path:
     """Write the page of a finished run again.
 
     Raises:
-        errors.BadSetting: the folder holds no finished run.
+        errors.BadSetting: the folder holds no finished run of `share`; the message says what it holds.
     """
     store = open_store(out)
-    if not store.exists(SUMMARY):
+    held = what_it_holds(store)
+    if held != FINISHED:
         raise errors.BadSetting(
-            f"{out} holds no finished run: there is no {SUMMARY}.\n"
+            f"{out} holds no finished run of `share-dist share`: it is {held}.\n"
             "  Give the --out of a `share` run; one that was stopped is finished by running its command again."
         )
     return publish(store)
+
+
+def what_it_holds(store: Store) -> str:
+    """Say in words what a folder is; `FINISHED` is the only thing that a page can be written of.
+
+    A survey's folder has a summary.json too, with other things in it.
+    """
+    if not store.exists("config.json"):
+        return "no run, for there is no config.json"
+    try:
+        command = json.loads(store.read("config.json"))["command"]
+    except (ValueError, KeyError, TypeError):
+        return "no run that can be read, for its config.json does not name a command"
+    if command != "share":
+        return f"a run of `share-dist {command}`"
+    stored = store.exists(SUMMARY) and is_committed(inside(store, EXHIBITS))
+    return FINISHED if stored else f"one that was stopped, for {SUMMARY} or {EXHIBITS} is missing"
 
 
 def story_of(store: Store) -> Story:

@@ -26,15 +26,25 @@ def run_survey(config: RunConfig, out: Path) -> str:
     with Fleet(config.fleet, config.body, config.render) as fleet:
         run = Run(config, store, fleet)
         surveys = run.steer(model, "survey", "survey")
-        landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], camera_pool(run))
+        pool = camera_pool(run)
+        landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], pool)
     summary = {name: figures(survey) for name, survey in surveys.items()}
-    shares = landscape.shares()
-    store.overwrite("summary.json", json.dumps({**summary, "variance_shares": shares}, indent=1).encode())
-    return survey_table(summary, shares, regions)
+    # Over the cameras that were surveyed: elsewhere, as below the floor, the landscape only guesses.
+    shares = landscape.shares(pool)
+    variance = {"variance_over": config.camera.target, "variance_shares": shares}
+    store.overwrite("summary.json", json.dumps({**summary, **variance}, indent=1).encode())
+    return survey_table(summary, shares, config.camera.target, regions)
 
 
-def survey_table(summary: dict[str, Any], shares: dict[str, float], regions: Regions) -> str:
-    """Lay a survey out for a terminal: figures, where the variance comes from, the weak regions."""
+def survey_table(summary: dict[str, Any], shares: dict[str, float], measure: str, regions: Regions) -> str:
+    """Lay a survey out for a terminal: figures, where the variance comes from, the weak regions.
+
+    Args:
+        summary: figures by camera distribution.
+        shares: where the variance of single views comes from; a part that works against others is below 0.
+        measure: the camera distribution over which the shares were taken.
+        regions: from the landscape of the same survey.
+    """
     lines = [f"{'':14}{'MPJPE':>10}{'PA-MPJPE':>10}{'PVE':>10}{'root':>9}{'flips':>8}"]
     for name, found in summary.items():
         lines.append(
@@ -47,8 +57,8 @@ def survey_table(summary: dict[str, Any], shares: dict[str, float], regions: Reg
         for band in summary["all_cameras"]["by_elevation"]
         if band["views"]
     ]
-    lines += ["", "what a single view's error depends on:"]
-    lines += [f"  {name:28}{100 * share:5.1f} %" for name, share in shares.items() if share >= 0.005]
+    lines += ["", f"what a single view's error depends on, over the cameras of {measure}:"]
+    lines += [f"  {name:28}{100 * share:5.1f} %" for name, share in shares.items() if abs(share) >= 0.005]
     lines += ["", "regions of maximal error (peak → share of all excess):"]
     for region in list(regions)[:8]:
         at = region.peak

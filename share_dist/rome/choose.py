@@ -86,8 +86,9 @@ def greedy_weights(landscape: Landscape, pool: Any, config: RomeConfig) -> Float
 
 
 def _points(pool: Any, weights: np.ndarray, target: CameraDistribution, config: RomeConfig) -> Points:
-    """The cameras that have any weight, blurred by the kernel, within the target's distances."""
+    """The cameras that have any weight, blurred by the kernel, standing and seeing as the target lets them."""
     used = weights > 0
     kernel = Kernel(direction_deg=config.kernel_deg, log_distance=config.kernel_log_distance)
-    limits = {n: getattr(target, n) for n in ("distance_low_m", "distance_high_m") if hasattr(target, n)}
-    return Points(camera_columns(pool)[used], weights[used], kernel, **limits)
+    shared = ("distance_low_m", "distance_high_m", "clearance", "lens", "crop")
+    same = {name: getattr(target, name) for name in shared if hasattr(target, name)}
+    return Points(camera_columns(pool)[used], weights[used], kernel, **same)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -110,8 +111,34 @@ def test_the_time_left_follows_the_pace_so_far(tmp_path, monkeypatch):
     with progress.stage("first"):
         now[0] += 20
     assert progress.left_s() == 60
-    again = Progress(open_store(tmp_path), {"first": 10.0, "second": 30.0})
-    assert again.seconds == {"first": 20.0}
+
+
+def test_a_resumed_run_adds_up_its_time_and_takes_no_pace_from_what_was_finished(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("share_dist.loop.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("share_dist.loop.progress.NOTE_EVERY_S", 0.01)
+    store, expected = open_store(tmp_path), {"first": 10.0, "second": 30.0}
+
+    def killed_in_the_second():
+        progress = Progress(store, expected)
+        with progress.stage("first"):
+            now[0] += 20
+        with progress.stage("second"):
+            now[0] += 45
+            while json.loads(store.read("seconds.json"))["spent"].get("second") != 45:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed_in_the_second()
+    again = Progress(store, expected)
+    assert again.left_s() == 30
+    with again.stage("first"):
+        now[0] += 1
+    assert again.left_s() == 30
+    with again.stage("second"):
+        now[0] += 15
+    assert again.seconds == {"first": 20.0, "second": 60.0}
 
 
 def test_minutes_read_as_people_say_them():

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pyarrow.parquet as parquet
@@ -37,9 +41,22 @@ def finish(out: Path) -> str:
     return said
 
 
-def judge_rows(out: Path) -> dict[str, bytes]:
-    """Every judge row of a run, by file, as the values read back."""
-    files = sorted(out.glob("judge-*/**/*.parquet"))
+def kill_when(out: Path, pattern: str) -> str:
+    """Run the command, SIGKILL its driver as soon as a file of this pattern is there, and return what it said."""
+    with tempfile.TemporaryFile("w+") as said:
+        driver = subprocess.Popen(command(out), stdout=said, stderr=said)
+        while not any(out.glob(pattern)):
+            assert driver.poll() is None, f"the driver ended before there was a {pattern}"
+            time.sleep(0.02)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+        said.seek(0)
+        return said.read()
+
+
+def rows(out: Path, surveys: str = "judge-*") -> dict[str, dict[str, list]]:
+    """Every row of a run's surveys, by file, as the values read back."""
+    files = sorted(out.glob(f"{surveys}/**/*.parquet"))
     return {str(path.relative_to(out)): parquet.read_table(path).to_pydict() for path in files}
 
 
@@ -73,11 +90,11 @@ def test_a_run_leaves_a_page_and_its_picture(finished):
 
 @pytest.mark.slow
 def test_the_same_command_on_a_finished_run_changes_nothing(finished):
-    before = judge_rows(finished)
+    before = rows(finished)
     assert before
     stamps = {path: path.stat().st_mtime_ns for path in finished.glob("judge-*/**/*.parquet")}
     finish(finished)
-    assert judge_rows(finished) == before
+    assert rows(finished) == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
@@ -86,3 +103,40 @@ def test_another_seed_in_the_same_folder_is_refused(finished):
     ended = subprocess.run([*command(finished), "--seed", "5"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "seed: 0 -> 5" in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_survey_training_and_judging_ends_with_the_same_rows(finished, tmp_path):
+    out, trained = tmp_path / "run", "round-00/training/trained/model.safetensors"
+    first, last = (f"{place}/all_cameras/block-00000/manifest.json" for place in ("base/steer", "judge-after"))
+    kill_when(out, first)
+    written = (out / first).stat().st_mtime_ns
+    kill_when(out, "round-00/training/checkpoints/*/manifest.json")
+    assert "goes on after step" in kill_when(out, last)
+    assert not (out / "summary.json").exists()
+    finish(out)
+    assert (out / first).stat().st_mtime_ns == written
+    assert (out / trained).read_bytes() == (finished / trained).read_bytes()
+    assert rows(out, "round-00") == rows(finished, "round-00") != {}
+    assert rows(out) == rows(finished) != {}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_run_whose_disk_fills_up_says_so_and_goes_on_when_there_is_room(finished, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(small)], check=True)
+    try:
+        ended = subprocess.run(command(small / "run"), capture_output=True, text=True, check=False)
+        assert ended.returncode == 2
+        assert "StorageFull" in ended.stderr
+        assert "Everything finished so far is kept" in ended.stderr
+        kept = {path: path.stat().st_mtime_ns for path in small.glob("run/judge-before/**/*.parquet")}
+        assert kept
+        subprocess.run(["mount", "-o", "remount,size=500m", str(small)], check=True)
+        finish(small / "run")
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+        assert rows(small / "run") == rows(finished)
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)

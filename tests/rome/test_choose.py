@@ -8,10 +8,19 @@ import math
 import numpy as np
 import pytest
 
-from share_dist.camera import AllCameras, Everyday, FullSphere, Mixture, Points, distribution_from_json, to_json
+from share_dist.camera import (
+    AllCameras,
+    Everyday,
+    FullSphere,
+    Mixture,
+    Points,
+    distribution_from_json,
+    low_discrepancy_pool,
+    to_json,
+)
 from share_dist.errors import BadSetting
 from share_dist.geometry import direction_from_angles
-from share_dist.landscape import fit_landscape
+from share_dist.landscape import LandscapeConfig, fit_landscape
 from share_dist.rome import RomeConfig, choose_cameras, find_regions, greedy_weights, region_shares, rome_weights
 from share_dist.seeds import stream
 
@@ -51,6 +60,24 @@ def test_rome_covers_every_peak_and_greedy_only_one(chosen):
     assert all(share_near(chosen["rome"], name) > 0.08 for name in PEAKS_DEG)
     assert share_near(chosen["greedy"], "above") > 0.95
     assert share_near(chosen["greedy"], "behind") + share_near(chosen["greedy"], "left") < 0.02
+
+
+@pytest.mark.parametrize("method", ["rome", "greedy"])
+def test_chosen_cameras_may_stand_wherever_the_target_lets_them(method, standing):
+    """The only peak is straight below, where a floor would be; the full sphere has none."""
+    target = FullSphere()
+    pool = low_discrepancy_pool(target, [standing], 3000, 0)
+    columns = np.degrees([(camera.azimuth_rad, camera.elevation_rad) for camera in pool]).T
+    table = {
+        "azimuth_deg": columns[0],
+        "elevation_deg": columns[1],
+        "distance_m": np.array([c.distance_m for c in pool]),
+    }
+    table["mpjpe_mm"] = 100.0 - table["elevation_deg"] + np.random.default_rng(1).normal(size=3000)
+    config = RomeConfig(method=method, explore_share=0.0)
+    chosen = choose_cameras(fit_landscape(table, LandscapeConfig(uneven_noise=False)), pool, target, config)
+    heights_m = [camera.distance_m * math.sin(camera.elevation_rad) for camera in drawn(chosen, standing)]
+    assert np.mean(np.array(heights_m) < standing.floor_m) > 0.8
 
 
 def test_the_rivals_are_what_their_names_say(landscape, sphere_pool):
