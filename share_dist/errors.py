@@ -9,10 +9,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class ShareDistError(Exception):
     """Anything a user can put right; the command line prints it without a traceback."""
+
+    exit_status: ClassVar[int] = 2
+    """What a command ends with when this is raised."""
 
 
 class BadSetting(ShareDistError, ValueError):
@@ -73,6 +77,9 @@ class TrainingDiverged(ShareDistError, FloatingPointError):
 
 class RepairFailed(ShareDistError):
     """No round was accepted: the model is as it was before."""
+
+    # The run is complete and can be read, so that a script must be able to tell it from one that never ran.
+    exit_status: ClassVar[int] = 3
 
 
 @dataclass(frozen=True, slots=True)

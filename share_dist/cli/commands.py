@@ -107,7 +107,8 @@ def render(words: list[str]) -> int:
 
     options = read_options(RenderOptions, "render", words)
     run_rendering(options.config, options.out, options.count, options.cameras, options.split)
-    print(f"\n{options.count} views lie under {options.out}; index.json there lists the shards.")
+    print(f"\n{options.count} views lie under {options.out}, up to 256 in each shard-NNNNN/records.tar;")
+    print("index/index.json there says how many shards there are and everything that makes them again.")
     return 0
 
 
@@ -132,7 +133,7 @@ class BenchOptions:
 
 def bench(words: list[str]) -> int:
     """Measure one ratio: render, survey, train or memory."""
-    from share_dist.studies import BENCHES
+    from share_dist.studies import BENCHES, run_bench
 
     if not words or words[0] in ("-h", "--help"):
         print("usage: share-dist bench NAME [--json FILE]\n")
@@ -141,7 +142,7 @@ def bench(words: list[str]) -> int:
     if words[0] not in BENCHES:
         raise errors.BadSetting(f"there is no bench '{words[0]}'{errors.nearest_name(words[0], BENCHES)}")
     options = tyro.cli(BenchOptions, prog=f"share-dist bench {words[0]}", args=words[1:])
-    BENCHES[words[0]](options.json)
+    run_bench(words[0], options.json)
     return 0
 
 

@@ -10,23 +10,23 @@ from share_dist import errors
 from share_dist.cli.commands import COMMANDS
 from share_dist.recipes import RECIPES
 
-EXIT_USER_ERROR = 2
+EXIT_STATUSES = "0 done, 1 doctor found something to mend, 2 you can put it right, 3 no round accepted, 130 stopped"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit status: 0 done, 2 something the user can put right."""
+    """Run one command line, print the error of a user's making, and return the exit status of `EXIT_STATUSES`."""
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not words or words[0] in ("-h", "--help"):
         print(usage())
-        return 0 if words else EXIT_USER_ERROR
+        return 0 if words else errors.ShareDistError.exit_status
     try:
         return run_command(words[0], words[1:])
     except errors.ShareDistError as error:
         print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        return error.exit_status
     except KeyboardInterrupt:
         print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
         return 130
@@ -46,6 +46,7 @@ def usage() -> str:
     lines += [f"  {name:8} {first_line(run)}" for name, run in COMMANDS.items()]
     lines += ["", "recipes:"]
     lines += [f"  {name:12} {first_line(recipe)}" for name, recipe in RECIPES.items()]
+    lines += ["", f"exit status: {EXIT_STATUSES}"]
     lines += ["", "share-dist share demo --help lists every setting with its reason."]
     return "\n".join(lines)
 

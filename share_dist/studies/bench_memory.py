@@ -6,7 +6,6 @@ driver's highest resident memory while each runs: pictures pass it by, and of 50
 
 from __future__ import annotations
 
-import json
 import tempfile
 import threading
 import time
@@ -27,11 +26,10 @@ LIMIT_MB = 100.0
 SIZE_PX = 32
 
 
-def run(json_path: Path | None = None, small: int = 1_000, large: int = 50_000) -> dict[str, Any]:
-    """Survey few and many views, print the driver's memory, and write every figure as JSON.
+def run(small: int = 1_000, large: int = 50_000) -> dict[str, Any]:
+    """Survey few and many views, and print the driver's memory.
 
     Args:
-        json_path: where to; None writes nothing.
         small: views of the first survey.
         large: views of the second.
 
@@ -57,10 +55,6 @@ def run(json_path: Path | None = None, small: int = 1_000, large: int = 50_000) 
     for row in rows:
         print(f"{row['views']:>8,}{row['peak_mb']:>12.1f}{row['table_mb']:>12.1f}{row['seconds']:>10.1f}")
     print(f"growth {growth_mb:.1f} MB, wanted at most {LIMIT_MB:g} MB")
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(figures, indent=1))
-    print(f"memory ratio={figures['ratio']:.3f}")
     return figures
 
 

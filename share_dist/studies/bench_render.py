@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from share_dist.body import Body, BodyConfig, PeopleDistribution, load_body
 from share_dist.camera import AllCameras
@@ -20,8 +18,8 @@ VIEWS = 32
 REPEATS = 5
 
 
-def run(json_path: Path | None = None) -> dict[str, float]:
-    """Measure, print a table whose last line is ``render ratio=…``, and write the figures where asked.
+def run() -> dict[str, float]:
+    """Draw the same views with our rasterizer and with pyrender, and print the rates.
 
     The same all_cameras views go through everything; each engine poses the people itself and keeps its context. What is
     counted is CPU time of all threads of the process, because software OpenGL uses several; rounds of the candidates
@@ -33,9 +31,6 @@ def run(json_path: Path | None = None) -> dict[str, float]:
     for name, value in figures.items():
         if name != "ratio":
             print(f"{name:<32} {value:9.1f}")
-    if json_path is not None:
-        json_path.write_text(json.dumps(figures, indent=2) + "\n")
-    print(f"render ratio={figures['ratio']:.1f}")
     return figures
 
 

@@ -8,7 +8,6 @@ Processor time is compared too: of this process alone for the loop, of it and al
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
@@ -34,11 +33,10 @@ Times = list[list[tuple[float, float]]]
 WALL, CPU = 0, 1
 
 
-def run(json_path: Path | None = None, small: int = 512, large: int = 2048, repeats: int = 3) -> dict[str, Any]:
-    """Compare the surveys, print a table, and write every figure as JSON.
+def run(small: int = 512, large: int = 2048, repeats: int = 3) -> dict[str, Any]:
+    """Survey with the plain loop and with Ray, and print the rates.
 
     Args:
-        json_path: where to; None writes nothing.
         small: views of the smaller survey, a multiple of 256.
         large: views of the larger one.
         repeats: how often each is measured.
@@ -73,10 +71,6 @@ def run(json_path: Path | None = None, small: int = 512, large: int = 2048, repe
             "two_actors_ratio": _ratio(both, plain_again, sizes),
         }
     _print(figures)
-    if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(figures, indent=1))
-    print(f"survey ratio={figures['ratio']:.3f}")
     return figures
 
 

@@ -45,7 +45,7 @@ PLAN = ViewPlan(
 SEED = 1
 
 
-def run(json_path: Path | None = None) -> dict[str, Any]:
+def run() -> dict[str, Any]:
     """Step time under Ray Train and DeepSpeed against the bare loop, and the share of time spent waiting."""
     with Fleet(FleetConfig(), BodyConfig(), RenderConfig()) as fleet:
         threads = max(int(ray.cluster_resources()["CPU"]), 1)
@@ -66,11 +66,8 @@ def run(json_path: Path | None = None) -> dict[str, Any]:
         "threads": threads,
         **live,
     }
-    if json_path is not None:
-        json_path.write_text(json.dumps(figures, indent=1) + "\n")
     for name, value in figures.items():
         print(f"  {name}: {value}")
-    print(f"train ratio={figures['ratio']}")
     return figures
 
 

@@ -4,7 +4,7 @@
     python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, benches
 
 Runs lie under runs/proof and go on where they were stopped; results/ holds what is committed: each run's summary and
-picture, each bench's figures, and one table of the repairs.
+picture, each bench's figures, and the tables of the repairs.
 """
 
 from __future__ import annotations
@@ -13,90 +13,132 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
+from share_dist.studies.benches import BENCHES
+from share_dist.studies.proof_tables import changes_table, runs_table
 
 RUNS, RESULTS = Path("runs/proof"), Path("results")
 SEEDS = (0, 1, 2)
 RIVALS = ("uniform", "greedy", "everyday")
-BENCH_NAMES = ("render", "survey", "train", "memory")
-FIGURES = ("mpjpe_mm", "pa_mpjpe_mm", "worst_tenth_fixed_mpjpe_mm", "worst_tenth_own_mpjpe_mm")
 
 
-def share(recipe: str, name: str, seed: int, *options: str) -> None:
-    """Run one repair and keep its summary and picture; a failed repair is a result too."""
-    out = RUNS / name
-    command = ["share", recipe, "--out", str(out), "--seed", str(seed), *options]
-    subprocess.run([sys.executable, "-m", "share_dist.cli", *command], check=False)
-    if not (out / "summary.json").exists():
-        raise SystemExit(f"{out} has no summary.json; run the proof again to go on")
-    kept = RESULTS / "repairs" / name
+@dataclass(frozen=True)
+class Repair:
+    """One repair of the proof."""
+
+    method: str
+    """What its figures are averaged with: other seeds of the same method."""
+
+    recipe: str
+    seed: int
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its folder under runs/proof and results/repairs."""
+        return f"{self.method}-seed-{self.seed}"
+
+    @property
+    def words(self) -> list[str]:
+        """The command but for --out, which does not change what it computes."""
+        return ["share", self.recipe, "--seed", str(self.seed), *self.options]
+
+
+REPAIRS: dict[str, list[Repair]] = {
+    "demo": [Repair("demo", "demo", seed) for seed in SEEDS],
+    # The same views rendered and the same steps as the demo, with a rival in RoME's place.
+    "rivals": [Repair(f"demo-{rival}", "demo", seed, ("--rome.method", rival)) for rival in RIVALS for seed in SEEDS],
+    "full": [Repair("full", "full", 0)],
+}
+PARTS = (*REPAIRS, "benches")
+
+
+def share(repair: Repair) -> None:
+    """Run one repair and keep its summary and picture; a failed repair is a result too.
+
+    Raises:
+        SystemExit: the command ended in any other way, so that what lies in its folder is not its result.
+    """
+    out = RUNS / repair.name
+    command = [sys.executable, "-m", "share_dist.cli", *repair.words, "--out", str(out)]
+    status = subprocess.run(command, check=False).returncode
+    if status not in (0, RepairFailed.exit_status):
+        raise SystemExit(
+            f"share-dist {' '.join(repair.words)} --out {out} ended with status {status}; nothing of it was kept.\n"
+            "  Put right what it says above and run the proof again: it goes on from there."
+        )
+    keep(repair, out)
+
+
+def keep(repair: Repair, out: Path) -> None:
+    """Copy a finished repair's summary, with its command, and its picture to results/."""
+    kept = RESULTS / "repairs" / repair.name
     kept.mkdir(parents=True, exist_ok=True)
     summary = json.loads((out / "summary.json").read_text())
-    summary["command"] = "share-dist " + " ".join(["share", recipe, "--seed", str(seed), *options])
+    summary["command"] = "share-dist " + " ".join(repair.words)
     (kept / "summary.json").write_text(json.dumps(summary, indent=1))
     shutil.copy(out / "report/before-after.png", kept / "before-after.png")
 
 
-def demo() -> None:
-    """Run the demo recipe on every seed."""
-    for seed in SEEDS:
-        share("demo", f"demo-seed-{seed}", seed)
-
-
-def rivals() -> None:
-    """Run the demo recipe with each rival in RoME's place: the same views rendered, the same steps."""
-    for method in RIVALS:
-        for seed in SEEDS:
-            share("demo", f"demo-{method}-seed-{seed}", seed, "--rome.method", method)
-
-
-def full() -> None:
-    """Run the full recipe."""
-    share("full", "full-seed-0", 0)
-
-
 def benches() -> None:
     """Run every bench, alone on the machine."""
-    folder = RESULTS / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in BENCH_NAMES:
-        command = [sys.executable, "-m", "share_dist.cli", "bench", name, "--json", str(folder / f"{name}.json")]
-        subprocess.run(command, check=True)
+    for name in BENCHES:
+        kept = RESULTS / "bench" / f"{name}.json"
+        subprocess.run([sys.executable, "-m", "share_dist.cli", "bench", name, "--json", str(kept)], check=True)
 
 
-def table() -> str:
-    """Lay every kept repair out as a row of a Markdown table, judge views only."""
-    head = "| run | " + " | ".join(f"all_cameras {figure}" for figure in FIGURES) + " | everyday mpjpe_mm | minutes |"
-    lines = [head, "|---" * (len(FIGURES) + 3) + "|"]
-    for path in sorted((RESULTS / "repairs").glob("*/summary.json")):
-        summary = json.loads(path.read_text())
-        cells = [change(summary, "all_cameras", figure) for figure in FIGURES]
-        minutes = sum(summary["seconds"].values()) / 60
-        lines.append(
-            f"| {path.parent.name} | {' | '.join(cells)} | {change(summary, 'everyday', 'mpjpe_mm')} | {minutes:.1f} |"
-        )
-    return "\n".join(lines) + "\n"
+def kept_summaries() -> dict[str, dict[str, dict[str, Any]]]:
+    """The kept summaries by method and run, in the order of the proof; runs that are still to come are left out."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for repair in (repair for part in REPAIRS.values() for repair in part):
+        path = RESULTS / "repairs" / repair.name / "summary.json"
+        if path.exists():
+            found.setdefault(repair.method, {})[repair.name] = json.loads(path.read_text())
+    return found
 
 
-def change(summary: dict[str, Any], distribution: str, figure: str) -> str:
-    """Write a figure before and after, and by how much it fell or rose."""
-    before, after = (summary[when][distribution][figure] for when in ("before", "after"))
-    return f"{before:.1f} → {after:.1f} ({100 * (after / before - 1):+.1f} %)"
+def write_tables() -> Path:
+    """Write results/repairs.md from what is kept, and return its path."""
+    found = kept_summaries()
+    runs = {name: summary for by_run in found.values() for name, summary in by_run.items()}
+    methods = {method: list(by_run.values()) for method, by_run in found.items()}
+    path = RESULTS / "repairs.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        "# Repairs\n\n"
+        "Judge views, before → after; made by `make proof` (`python -m share_dist.studies.proof`).\n\n"
+        f"{runs_table(runs)}\n"
+        "Relative change, mean over seeds with its 95 % interval (Student's t over seeds). `demo` is RoME; the others "
+        "are rivals in its place, and `full` is RoME at length.\n\n"
+        f"{changes_table(methods)}"
+    )
+    return path
 
 
-PARTS = {"demo": demo, "rivals": rivals, "full": full, "benches": benches}
+def main(names: Sequence[str]) -> None:
+    """Run the named parts, all by default, and write the tables.
 
-
-def main(names: list[str]) -> None:
-    """Run the named parts, all by default, and write the table."""
-    for name in names or list(PARTS):
-        PARTS[name]()
-    RESULTS.mkdir(exist_ok=True)
-    text = "# Repairs\n\nJudge views, before → after; made by `make proof` (`python -m share_dist.studies.proof`).\n\n"
-    (RESULTS / "repairs.md").write_text(text + table())
-    print(f"Look at {RESULTS / 'repairs.md'}")
+    Raises:
+        errors.BadSetting: there is no such part; nothing was run.
+    """
+    for name in names:
+        if name not in PARTS:
+            raise BadSetting(f"the proof has no part '{name}'{nearest_name(name, PARTS)}")
+    for name in names or PARTS:
+        if name == "benches":
+            benches()
+        for repair in REPAIRS.get(name, ()):
+            share(repair)
+    print(f"Look at {write_tables()}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except ShareDistError as error:
+        sys.exit(str(error))

@@ -156,6 +156,28 @@ def test_a_report_of_no_run_is_refused(capsys, tmp_path):
     assert "holds no finished run" in answer(capsys, "report", str(tmp_path))
 
 
+def test_a_report_of_a_survey_is_refused_by_what_the_folder_holds(capsys, tmp_path):
+    """A survey's folder has a summary.json too."""
+    (tmp_path / "config.json").write_text(json.dumps({"command": "survey", "seed": 0}))
+    (tmp_path / "summary.json").write_text(json.dumps({"all_cameras": {"mpjpe_mm": 200.0}, "variance_shares": {}}))
+    said = answer(capsys, "report", str(tmp_path))
+    assert "BadSetting" in said
+    assert "it is a run of `share-dist survey`" in said
+    assert "Give the --out of a `share` run" in said
+
+
+def test_a_report_of_a_stopped_run_says_how_to_finish_it(capsys, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"command": "share", "seed": 0}))
+    said = answer(capsys, "report", str(tmp_path))
+    assert "it is one that was stopped" in said
+    assert "finished by running its command again" in said
+
+
+def test_a_report_of_a_folder_that_is_no_run_is_refused(capsys, tmp_path):
+    (tmp_path / "config.json").write_text("[]")
+    assert "does not name a command" in answer(capsys, "report", str(tmp_path))
+
+
 def test_an_unknown_bench_names_the_nearest(capsys):
     assert "did you mean 'render'?" in answer(capsys, "bench", "rendr")
 

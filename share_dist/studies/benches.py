@@ -1,0 +1,50 @@
+"""The benches by name, and what all of them do alike: the last printed line and the file of figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from share_dist.errors import NotWritable
+from share_dist.storage import writing
+from share_dist.studies import bench_memory, bench_render, bench_survey, bench_train
+
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
+    "render": bench_render.run,
+    "survey": bench_survey.run,
+    "train": bench_train.run,
+    "memory": bench_memory.run,
+}
+
+
+def run_bench(name: str, json_path: Path | None = None) -> dict[str, Any]:
+    """Measure, print ``NAME ratio=…`` as the last line, and keep every figure, `ratio` among them.
+
+    Args:
+        name: one of `BENCHES`.
+        json_path: where to; its folder is made. None keeps nothing.
+
+    Raises:
+        errors.NotWritable: the file cannot be written; found out before anything is measured.
+    """
+    if json_path is not None:
+        _require_writable(json_path)
+    figures = BENCHES[name]()
+    if json_path is not None:
+        with writing(json_path):
+            json_path.write_text(json.dumps(figures, indent=1) + "\n")
+    print(f"{name} ratio={figures['ratio']:.3f}")
+    return figures
+
+
+def _require_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Opened to be appended to: an earlier file stays whole until there are new figures.
+        path.open("a").close()
+    except OSError as error:
+        raise NotWritable(
+            f"cannot write {path}: {error.strerror}.\n  Give --json a file in a folder that you may write to."
+        ) from error
