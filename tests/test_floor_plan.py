@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,36 @@ def test_submission_scripts_hold_no_logic():
         assert len(script.read_text().splitlines()) <= 40, script
 
 
-def test_the_readme_shows_every_file_of_the_library():
-    readme = (ROOT / "README.md").read_text()
-    absent = [str(p.relative_to(PACKAGE)) for p in MODULES if p.name != "__init__.py" and p.name not in readme]
-    assert not absent
+def captions_in_the_readme() -> dict[str, str]:
+    """The part of the README's file tree below share_dist/: what it says of `room/`, `room.py` and `room/file.py`."""
+    tree = (ROOT / "README.md").read_text().split("\nshare_dist/ ")[1].splitlines()[1:]
+    found: dict[str, str] = {}
+    room = ""
+    for line in itertools.takewhile(lambda line: line.startswith("  "), tree):
+        name, caption = line.split(maxsplit=1)
+        inside_a_room = line.startswith("    ")
+        room = room if inside_a_room else name
+        path = room + name if inside_a_room else name
+        assert path not in found, f"{path} stands in the README twice"
+        found[path] = caption
+    return found
+
+
+def captions_in_the_code() -> dict[str, str]:
+    """The same of the modules: the first line of each docstring, a room's from its __init__."""
+    found = {}
+    for path in MODULES:
+        first = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0]
+        name = str(path.relative_to(PACKAGE)).removesuffix("__init__.py")
+        found[name] = first.removesuffix(".")
+    return found
+
+
+def test_the_readme_shows_every_file_of_the_library_and_no_other():
+    assert captions_in_the_readme().keys() == captions_in_the_code().keys()
+
+
+def test_the_readme_says_of_every_file_what_the_file_says_of_itself():
+    readme, code = captions_in_the_readme(), captions_in_the_code()
+    differing = {name: (readme[name], code[name]) for name in readme.keys() & code.keys() if readme[name] != code[name]}
+    assert not differing

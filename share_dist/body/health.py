@@ -1,4 +1,4 @@
-"""Is the body well on this machine? The doctor asks on every node."""
+"""Is the body well on this machine? The doctor asks."""
 
 from __future__ import annotations
 

@@ -36,11 +36,23 @@ def table_text(summary: Mapping[str, Any]) -> str:
             lines.append(row)
     if not lines:
         return "No figures: the summary has no before and after."
-    rounds = summary.get("rounds") or ()
-    accepted = sum(bool(row.get("accepted")) for row in rounds)
     heading = f"{'':<24}{'before':>10}{'after':>12}{'change':>14}"
-    ending = f"{accepted} of {len(rounds)} rounds accepted" if accepted else "FAILED: no round was accepted"
-    return "\n".join([heading, *lines, ending]).replace(NARROW, " ").replace(MINUS, "-").replace(MISSING, "-")
+    return (
+        "\n".join([heading, *lines, rounds_text(summary.get("rounds") or ())])
+        .replace(NARROW, " ")
+        .replace(MINUS, "-")
+        .replace(MISSING, "-")
+    )
+
+
+def rounds_text(tries: Sequence[Mapping[str, Any]]) -> str:
+    """How many rounds were kept; each may have been tried several times, and every try is a row."""
+    rounds = {row["round"] for row in tries}
+    accepted = {row["round"] for row in tries if row["accepted"]}
+    count = f"{len(tries)} {'try' if len(tries) == 1 else 'tries'}"
+    if not accepted:
+        return f"FAILED: no round was accepted in {count}"
+    return f"{len(accepted)} of {len(rounds)} rounds accepted in {count}"
 
 
 def figure_rows(

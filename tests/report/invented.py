@@ -43,7 +43,7 @@ def summary(accepted: bool = True) -> dict:
                    "full_sphere": figures(151.0, 270.0, 265.0), "close_up": figures(140.0, 214.0, 222.0)},
         "after": {"all_cameras": figures(92.4, 149.1, 151.0), "everyday": figures(71.9, 89.0, 91.0),
                   "full_sphere": figures(118.0, 190.0, 188.0), "close_up": figures(143.5, 210.0, 208.0)},
-        "rounds": [{"accepted": accepted, "why": "all_cameras fell"}],
+        "rounds": [{"round": 0, "attempt": 0, "accepted": accepted, "why": "all_cameras fell"}],
         "seconds": {"base survey": 31.0, "round 1": {"survey": 22.0, "train": 88.5}, "total": 260.0},
         "versions": {"python": "3.11.2", "torch": "2.13.0", "share_dist": "0.1.0"},
         "plans": {"judge": "2b7e"}, "body": {"name": "figure", "hash": "ab12"}, "seed": 7,

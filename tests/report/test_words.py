@@ -69,12 +69,18 @@ def test_the_terminal_table_is_aligned_and_plain():
     table = [line for line in lines[:-1] if line.startswith("  ")]
     assert len({len(line) for line in table}) == 1
     assert "-30 %" in table[1]
-    assert lines[-1] == "1 of 1 rounds accepted"
+    assert lines[-1] == "1 of 1 rounds accepted in 1 try"
     assert all(ord(letter) < 256 for line in lines for letter in line)
 
 
 def test_the_terminal_table_says_when_a_run_failed():
-    assert table_text(summary(accepted=False)).endswith("FAILED: no round was accepted")
+    assert table_text(summary(accepted=False)).endswith("FAILED: no round was accepted in 1 try")
+
+
+def test_the_terminal_table_counts_rounds_and_not_their_tries():
+    tries = [(0, False), (0, False), (0, True), (1, False), (1, False), (1, True), (2, False)]
+    run = summary() | {"rounds": [{"round": index, "accepted": accepted} for index, accepted in tries]}
+    assert table_text(run).endswith("2 of 3 rounds accepted in 7 tries")
 
 
 def test_a_figure_that_only_one_model_has_is_shown_with_a_dash():
