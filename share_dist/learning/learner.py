@@ -15,7 +15,15 @@ from share_dist.errors import TrainingDiverged
 from share_dist.learning.augment import jitter_colours, mirror_images, mirror_truth, mirrored
 from share_dist.learning.config import LearningConfig, batch_numbers, learning_rate_at, total_steps
 from share_dist.losses import LossConfig, total_loss, truth_from_records
-from share_dist.models import Regressor, autocast, freeze_batch_norm, normalise_images, sample_keys, tensor_from_array
+from share_dist.models import (
+    Estimate,
+    Regressor,
+    autocast,
+    freeze_batch_norm,
+    normalise_images,
+    sample_keys,
+    tensor_from_array,
+)
 
 if TYPE_CHECKING:
     from share_dist.body import BodyLayer
@@ -35,14 +43,19 @@ class Learner:
         loss_config: LossConfig | None = None,
         config: LearningConfig | None = None,
         seed: int = 0,
+        anchor: Regressor | None = None,
     ) -> None:
-        """Take the parts; batch norm is frozen or freed as the settings say, and everything moves to model's device."""
+        """Take the parts; batch norm is frozen or freed as the settings say, and everything moves to model's device.
+
+        `anchor` is a model whose right answers the losses hold on to; it learns nothing.
+        """
         self.model: nn.Module = model
         self.device = next(model.parameters()).device
         self.layer = layer.to(self.device)
         self.loss_config = loss_config or LossConfig()
         self.config = config or LearningConfig()
         self.seed = seed
+        self.anchor = anchor.to(self.device).eval() if anchor is not None and self.loss_config.anchor else None
         freeze_batch_norm(model, self.config.frozen_batch_norm)
         model.train()
 
@@ -55,10 +68,15 @@ class Learner:
         if config.mirror_share:
             chosen = mirrored(keys, config.mirror_share)
             image, truth = mirror_images(image, chosen), mirror_truth(truth, chosen)
-        image = jitter_colours(image, keys, config.colour_jitter)
+        image = jitter_colours(image, keys, config.colour_jitter).contiguous(memory_format=torch.channels_last)
         with autocast(self.device, config.precision):
-            estimate = self.model(image.contiguous(memory_format=torch.channels_last), keys)
-        return total_loss(estimate, truth, self.layer, self.loss_config)
+            estimate = self.model(image, keys)
+            anchor = self._anchored(image)
+        return total_loss(estimate, truth, self.layer, self.loss_config, anchor)
+
+    @torch.no_grad()
+    def _anchored(self, image: Tensor) -> Estimate | None:
+        return None if self.anchor is None else self.anchor(image)
 
 
 def make_optimizer(model: nn.Module, config: LearningConfig) -> torch.optim.AdamW:

@@ -141,11 +141,12 @@ def stored_plan(run: Run, index: int) -> ViewPlan:
 
 
 def fine_tune(run: Run, index: int, model: bytes, plan: ViewPlan) -> bytes:
-    """Train a round on its plan."""
+    """Train a round on its plan, holding on to what the base model says where that is right."""
     config = run.config
     job = TrainingJob(
         name=f"round {index + 1}",
         start=model,
+        anchor=run.store.read(BASE_MODEL),
         seed=derived_seed(config.seed, round_folder(index)),
         learning=config.learning,
         losses=config.losses,

@@ -70,6 +70,9 @@ class TrainingJob:
     start: bytes | ModelConfig
     """The checkpoint file to go on from, as bytes, or the network to train from scratch."""
 
+    anchor: bytes | None = None
+    """The checkpoint file of a model whose right answers are held on to (`losses.anchor`), or None."""
+
     seed: int
     """Draws the order of the views, dropout, augmentation and untrained weights."""
 
@@ -88,6 +91,7 @@ class TrainingJob:
         start = hashlib.sha256(self.start).hexdigest() if isinstance(self.start, bytes) else self.start.to_json()
         return {
             "start": start,
+            "anchor": hashlib.sha256(self.anchor).hexdigest() if self.anchor else None,
             "seed": self.seed,
             "learning": asdict(self.learning),
             "losses": asdict(self.losses),

@@ -114,7 +114,8 @@ def make_engine(
     if state:
         weights = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
         fit_weights(model, weights, f"the checkpoint after {start} steps in {task.store.uri()}")
-    learner = Learner(model.to(device), BodyLayer(body), job.losses, job.learning, job.seed)
+    anchor = load_checkpoint(job.anchor, body.hash)[0] if job.anchor else None
+    learner = Learner(model.to(device), BodyLayer(body), job.losses, job.learning, job.seed, anchor)
     engine = Engine(learner, task.config.zero_stage, job.learning.batch_size // ranks)
     if state:
         first = next(feed)

@@ -57,6 +57,20 @@ def test_every_step_reports_itself(tiny, layer, pictures):
     assert set(reports[0].terms) == {"pose", "betas", "joints_3d", "joints_2d", "scale"}
 
 
+def test_an_anchor_keeps_answers_and_learns_nothing(tiny, layer, pictures):
+    """With every answer held on to, a training moves less far from where it began."""
+    base = make_model(tiny)
+    before, where_it_stood = model_hash(base), predict(base, pictures.image).pose
+    moved = []
+    for weight in (0.0, 30.0):
+        model = make_model(tiny)
+        losses = LossConfig(anchor=weight, anchor_within_mm=1e6)
+        train_plain(Learner(model, layer, losses, FEW, anchor=base), pictures.take, 0)
+        moved.append(float((predict(model, pictures.image).pose - where_it_stood).square().mean()))
+    assert model_hash(base) == before
+    assert moved[1] < 0.5 * moved[0]
+
+
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(tiny, layer, pictures):
     """In float32 and with frozen statistics, so that only rounding is left."""
     config = LearningConfig(fresh_views=32, batch_size=16, precision="fp32", frozen_batch_norm=True)
@@ -111,8 +125,8 @@ def test_a_diverged_training_stops(tiny, layer, pictures):
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["hmr-6d", "hmr-axis-angle"])
 def test_a_small_network_learns_a_small_set_by_heart(figure, layer, head):
-    pictures = blob_records(figure, range(64), size_px=32)
-    model = make_model(ModelConfig(width=16, hidden=256, input_px=32, head=head))
+    pictures = blob_records(figure, range(64), size_px=64)
+    model = make_model(ModelConfig(width=16, hidden=256, input_px=64, head=head))
     config = LearningConfig(
         fresh_views=64, reuse=200, batch_size=64, learning_rate=2e-3, colour_jitter=0.0, mirror_share=0.0
     )

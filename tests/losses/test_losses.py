@@ -137,3 +137,19 @@ def test_weights_that_cannot_work_are_refused():
         LossConfig(betas=float("nan"))
     with pytest.raises(BadSetting, match="nothing would teach"):
         LossConfig(pose=0.0, joints_3d=0.0)
+
+
+def test_the_anchor_holds_where_it_was_right_and_nowhere_else(layer):
+    truth, perfect = scene(layer)
+    turned = torch.from_numpy(rotmat_from_rotvec(np.array([[0.0, 0.3, 0.0]], np.float32)))[0]
+    near = perfect._replace(pose=torch.cat([perfect.pose[:, :20], perfect.pose[:, 20:] @ turned], 1))
+    far = perfect._replace(pose=perfect.pose @ torch.diag(torch.tensor([-1.0, -1.0, 1.0])))
+
+    def term(anchor):
+        return float(total_loss(perfect, truth, layer, LossConfig(), anchor)[1]["anchor"])
+
+    assert term(perfect) == pytest.approx(0, abs=1e-5)
+    assert term(near) > 0.001
+    assert term(far) == 0
+    assert float(total_loss(perfect, truth, layer, LossConfig(anchor_within_mm=1e4), far)[1]["anchor"]) > 0.1
+    assert "anchor" not in total_loss(perfect, truth, layer, LossConfig(anchor=0.0), near)[1]
