@@ -54,14 +54,14 @@ class ShareConfig:
     everyday_tolerance: float = 0.01
     """A round is rejected when everyday MPJPE on steer views exceeds the base model's by more than this share. Steer
     people are of the kinds that were trained on, so what strangers lose is more: a third of the loss that is promised
-    at most (3 %) leaves room for it, and on steer views half of a step still repairs a sixth of all errors."""
+    at most (3 %) leaves room for it, and on steer views four fifths of a step still repaired a sixth of all errors."""
 
     attempts: int = 5
     """Tries a round gets; each further one takes a gentler step towards the weights that the round trained."""
 
     gentler: float = 0.8
     """Factor on the step at each further try: how far to go from the base model's weights to the fine-tuned ones. On
-    steer views three quarters of the way kept nine tenths of the repair at half of the forgetting, while a lower
+    steer views four fifths of the way kept five sixths of the repair at a tenth of the forgetting, while a lower
     learning rate forgot as much."""
 
     def __post_init__(self) -> None:
