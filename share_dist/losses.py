@@ -57,7 +57,7 @@ class LossConfig:
 
     anchor_within_mm: float = 300.0
     """How near to the truth, as MPJPE, the base model's answer must be to be held on to: 99 % of its everyday
-    answers are, and 47 % of those from a round's hard views. At 150 (95 % and 18 %) a round repaired and forgot more."""
+    answers are, and 47 % of those from a round's hard views. At 150 (95 %, 18 %) a round repaired and forgot more."""
 
     scale: float = 1.0
     """On exp(−10 s)², SPIN's term that keeps the crop's camera scale positive; zero in effect once s is near 0.9."""
