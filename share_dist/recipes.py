@@ -53,9 +53,9 @@ def compact_hmr() -> RunConfig:
     return RunConfig(
         seed=2401,
         learning=LearningConfig(
-            fresh_views=300_000, reuse=5, learning_rate=1.5e-3, flat_share=0.15, checkpoint_every=250
+            fresh_views=450_000, reuse=4, learning_rate=1.5e-3, flat_share=0.1, checkpoint_every=250
         ),
-        training=TrainingConfig(snapshot_every=585),
+        training=TrainingConfig(snapshot_every=703),
         fleet=FleetConfig(cache_mb=10_000),
     )
 
