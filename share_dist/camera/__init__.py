@@ -18,6 +18,7 @@ from share_dist.camera.chosen import Grid as Grid
 from share_dist.camera.chosen import Kernel as Kernel
 from share_dist.camera.chosen import Mixture as Mixture
 from share_dist.camera.chosen import Points as Points
+from share_dist.camera.chosen import drawn_part as drawn_part
 from share_dist.camera.config import CameraConfig as CameraConfig
 from share_dist.camera.crop import BOX_MARGIN as BOX_MARGIN
 from share_dist.camera.crop import Box as Box

@@ -216,7 +216,11 @@ class Mixture:
 
     def sample(self, rng: np.random.Generator, space: Space) -> Camera:
         """Draw a part, then one of its cameras that has room."""
-        return self._choose(float(rng.random()))[0].sample(rng, space)
+        return drawn_part(self, rng).sample(rng, space)
+
+    def draw_part(self, rng: np.random.Generator) -> CameraDistribution:
+        """Draw the part that the next camera comes from."""
+        return self._choose(float(rng.random()))[0]
 
     def _choose(self, u: float) -> tuple[CameraDistribution, float]:
         """The part that `u` falls in, and where in it, in [0, 1)."""
@@ -229,6 +233,13 @@ class Mixture:
                     break
                 left -= weight
         return self.parts[chosen], min(left / self.weights[chosen], 1 - 1e-12)
+
+
+def drawn_part(distribution: CameraDistribution, rng: np.random.Generator) -> CameraDistribution:
+    """Draw from mixtures, and mixtures in mixtures, the distribution that the next camera comes from."""
+    while isinstance(distribution, Mixture):
+        distribution = distribution.draw_part(rng)
+    return distribution
 
 
 def moved_direction(

@@ -47,7 +47,7 @@ class Learner:
     ) -> None:
         """Take the parts; batch norm is frozen or freed as the settings say, and everything moves to model's device.
 
-        `anchor` is a model whose right answers the losses hold on to; it learns nothing.
+        `anchor` is a model whose answers to everyday views the losses hold on to; it learns nothing.
         """
         self.model: nn.Module = model
         self.device = next(model.parameters()).device

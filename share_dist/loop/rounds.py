@@ -141,7 +141,7 @@ def stored_plan(run: Run, index: int) -> ViewPlan:
 
 
 def fine_tune(run: Run, index: int, model: bytes, plan: ViewPlan) -> bytes:
-    """Train a round on its plan, holding on to what the base model says where that is right."""
+    """Train a round on its plan, holding on to what the base model says of everyday views."""
     config = run.config
     job = TrainingJob(
         name=f"round {index + 1}",

@@ -25,6 +25,7 @@ class Records:
         frame_size_px: width, height of the full frame.
         bbox_px: the crop in the full frame: centre x, y and side.
         crop_from_frame: affine map from pixels of the frame to pixels of the crop.
+        everyday: whether the camera was drawn as an everyday one.
         depth_m: depth along the optical axis, 0 off the person; on request.
         parts: 0 off the person, else 1 + the SMPL joint that moves the surface most; on request.
         vertex_visible: whether a vertex is seen; on request.
@@ -41,6 +42,7 @@ class Records:
     frame_size_px: Float32[np.ndarray, "view 2"]
     bbox_px: Float32[np.ndarray, "view 3"]
     crop_from_frame: Float32[np.ndarray, "view 2 3"]
+    everyday: Bool[np.ndarray, " view"]
     depth_m: Float32[np.ndarray, "view size size"] | None = None
     parts: UInt8[np.ndarray, "view size size"] | None = None
     vertex_visible: Bool[np.ndarray, "view vertex"] | None = None

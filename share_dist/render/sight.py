@@ -115,6 +115,7 @@ def gather(views: Sequence[View], sights: Sequence[Sight], image: np.ndarray, **
         frame_size_px=np.tile(np.array(FRAME_SIZE_PX, np.float32), (len(views), 1)),
         bbox_px=_stack([sight.box_px for sight in sights], (3,)),
         crop_from_frame=affine,
+        everyday=np.array([view.everyday for view in views], bool),
         **extras,
     )
 

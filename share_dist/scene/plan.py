@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from share_dist.body import Body, PeopleDistribution, Person
-from share_dist.camera import Camera, CameraDistribution, distribution_from_json, to_json
+from share_dist.camera import Camera, CameraDistribution, Everyday, distribution_from_json, drawn_part, to_json
 from share_dist.errors import BadSetting, nearest_name
 from share_dist.scene.parts import Scene
 from share_dist.scene.sampling import SPLITS, SceneDistribution, Split
@@ -31,6 +31,7 @@ class View:
         camera: where from.
         scene: what else.
         floor_m: height of the floor relative to the pelvis, negative; cameras of `all_cameras` stand above it.
+        everyday: whether the camera was drawn as an everyday one; where cameras are a mixture, by that part of it.
     """
 
     number: int
@@ -39,6 +40,7 @@ class View:
     camera: Camera
     scene: Scene
     floor_m: float
+    everyday: bool
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ class ViewPlan:
         people = self.people.sample([self._stream("people", number) for number in wanted], self.split)
         scenes = self.scenes.sample([self._stream("scenes", number) for number in wanted], self.split)
         spaces = person_spaces(people, body)
-        cameras = [
-            self.cameras.sample(self._stream("cameras", number), space)
-            for number, space in zip(wanted, spaces, strict=True)
-        ]
+        streams = [self._stream("cameras", number) for number in wanted]
+        sources = [drawn_part(self.cameras, stream) for stream in streams]
+        cameras = [source.sample(*where) for source, *where in zip(sources, streams, spaces, strict=True)]
+        everyday = [isinstance(source, Everyday) for source in sources]
         return [
-            View(number, self.split, person, camera, scene, space.floor_m)
-            for number, person, camera, scene, space in zip(wanted, people, cameras, scenes, spaces, strict=True)
+            View(number, self.split, person, camera, scene, space.floor_m, usual)
+            for number, person, camera, scene, space, usual in zip(
+                wanted, people, cameras, scenes, spaces, everyday, strict=True
+            )
         ]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The long evidence: repairs over seeds, the rivals, the full recipe, the benches; written under results/.
+"""The long evidence: repairs over seeds, rivals, the full recipe, what a round costs, benches; written under results/.
 
     python -m share_dist.studies.proof                 all of it, some hours on two cores
-    python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, benches
+    python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, forgetting, benches
 
 Runs lie under runs/proof and go on where they were stopped; results/ holds what is committed: each run's summary and
 picture, each bench's figures, and the tables of the repairs.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
+from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
 from share_dist.studies.proof_tables import changes_table, runs_table
 
@@ -55,7 +56,7 @@ REPAIRS: dict[str, list[Repair]] = {
     "rivals": [Repair(f"demo-{rival}", "demo", seed, ("--rome.method", rival)) for rival in RIVALS for seed in SEEDS],
     "full": [Repair("full", "full", 0)],
 }
-PARTS = (*REPAIRS, "benches")
+PARTS = (*REPAIRS, "forgetting", "benches")
 
 
 def share(repair: Repair) -> None:
@@ -130,6 +131,8 @@ def main(names: Sequence[str]) -> None:
         if name not in PARTS:
             raise BadSetting(f"the proof has no part '{name}'{nearest_name(name, PARTS)}")
     for name in names or PARTS:
+        if name == "forgetting":
+            forgetting.write(RUNS / "forgetting", RESULTS)
         if name == "benches":
             benches()
         for repair in REPAIRS.get(name, ()):

@@ -71,7 +71,7 @@ class TrainingJob:
     """The checkpoint file to go on from, as bytes, or the network to train from scratch."""
 
     anchor: bytes | None = None
-    """The checkpoint file of a model whose right answers are held on to (`losses.anchor`), or None."""
+    """The checkpoint file of a model whose answers to everyday views are held on to (`losses.anchor`), or None."""
 
     seed: int
     """Draws the order of the views, dropout, augmentation and untrained weights."""

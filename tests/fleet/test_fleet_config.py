@@ -113,8 +113,9 @@ def some_records(numbers):
     shapes = {
         "image": (4, 4, 3), "pose": (24, 3, 3), "betas": (10,), "joints_cam_m": (24, 3), "joints_px": (24, 2),
         "focal_px": (), "principal_px": (2,), "frame_size_px": (2,), "bbox_px": (3,), "crop_from_frame": (2, 3),
+        "everyday": (),
     }  # fmt: skip
-    kinds = {"image": np.uint8}
+    kinds = {"image": np.uint8, "everyday": bool}
     arrays = {name: np.zeros((count, *shape), kinds.get(name, np.float32)) for name, shape in shapes.items()}
     return Records(numbers=np.array(numbers, np.int64), **arrays)
 

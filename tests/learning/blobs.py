@@ -29,6 +29,7 @@ class BlobRecords:
     frame_size_px: np.ndarray
     bbox_px: np.ndarray
     crop_from_frame: np.ndarray
+    everyday: np.ndarray
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -68,6 +69,7 @@ def blob_records(body, numbers, size_px=32) -> BlobRecords:
         frame_size_px=np.tile(np.array(FRAME_PX, np.float32), (len(numbers), 1)),
         bbox_px=bbox,
         crop_from_frame=crop,
+        everyday=np.ones(len(numbers), bool),
     )
 
 

@@ -64,7 +64,7 @@ def test_an_anchor_keeps_answers_and_learns_nothing(tiny, layer, pictures):
     moved = []
     for weight in (0.0, 30.0):
         model = make_model(tiny)
-        losses = LossConfig(anchor=weight, anchor_within_mm=1e6)
+        losses = LossConfig(anchor=weight)
         train_plain(Learner(model, layer, losses, FEW, anchor=base), pictures.take, 0)
         moved.append(float((predict(model, pictures.image).pose - where_it_stood).square().mean()))
     assert model_hash(base) == before

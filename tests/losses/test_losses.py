@@ -51,6 +51,7 @@ def scene(layer, count=4, moved_m=(0.1, -0.2, 4.0)) -> tuple[Truth, Estimate]:
         principal_px=np.tile(FRAME_PX / 2, (count, 1)),
         bbox_px=bbox,
         crop_from_frame=crop,
+        everyday=np.ones(count, bool),
     )
     truth = truth_from_records(records)
     truth = truth._replace(joints_px=project_to_crop(joints, truth))
@@ -139,17 +140,19 @@ def test_weights_that_cannot_work_are_refused():
         LossConfig(pose=0.0, joints_3d=0.0)
 
 
-def test_the_anchor_holds_where_it_was_right_and_nowhere_else(layer):
+def test_the_anchor_holds_everyday_views_and_no_others(layer):
     truth, perfect = scene(layer)
     turned = torch.from_numpy(rotmat_from_rotvec(np.array([[0.0, 0.3, 0.0]], np.float32)))[0]
-    near = perfect._replace(pose=torch.cat([perfect.pose[:, :20], perfect.pose[:, 20:] @ turned], 1))
-    far = perfect._replace(pose=perfect.pose @ torch.diag(torch.tensor([-1.0, -1.0, 1.0])))
+    other = perfect._replace(pose=torch.cat([perfect.pose[:, :20], perfect.pose[:, 20:] @ turned], 1))
+    count = len(truth.betas)
 
-    def term(anchor):
-        return float(total_loss(perfect, truth, layer, LossConfig(), anchor)[1]["anchor"])
+    def term(anchor, everyday):
+        seen = truth._replace(everyday=torch.tensor(everyday).float())
+        return float(total_loss(perfect, seen, layer, LossConfig(), anchor)[1]["anchor"])
 
-    assert term(perfect) == pytest.approx(0, abs=1e-5)
-    assert term(near) > 0.001
-    assert term(far) == 0
-    assert float(total_loss(perfect, truth, layer, LossConfig(anchor_within_mm=1e4), far)[1]["anchor"]) > 0.1
-    assert "anchor" not in total_loss(perfect, truth, layer, LossConfig(anchor=0.0), near)[1]
+    assert term(perfect, [True] * count) == pytest.approx(0, abs=1e-5)
+    assert term(other, [False] * count) == 0
+    assert term(other, [True] * count) > 0.001
+    first, rest = term(other, [True] + [False] * (count - 1)), term(other, [False] + [True] * (count - 1))
+    assert first + rest == pytest.approx(term(other, [True] * count))
+    assert "anchor" not in total_loss(perfect, truth, layer, LossConfig(anchor=0.0), other)[1]

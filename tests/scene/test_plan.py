@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from share_dist.body import PeopleDistribution
-from share_dist.camera import AllCameras, Camera, CloseUp, Everyday, FullSphere, Mixture, Points
+from share_dist.camera import AllCameras, Camera, CloseUp, Everyday, FullSphere, Grid, Mixture, Points
 from share_dist.errors import BadSetting
 from share_dist.scene import SceneDistribution, View, ViewPlan
 
@@ -28,7 +28,7 @@ def plan_of(cameras=None, split="judge", seed=7) -> ViewPlan:
 def fingerprint(view: View) -> str:
     """Every number of a view, to the last bit."""
     person = view.person
-    rest = repr((view.number, view.split, person.family, view.camera, view.scene, view.floor_m))
+    rest = repr((view.number, view.split, person.family, view.camera, view.scene, view.floor_m, view.everyday))
     return hashlib.sha256(person.pose_rotvec.tobytes() + person.betas.tobytes() + rest.encode()).hexdigest()
 
 
@@ -58,6 +58,14 @@ def test_another_process_makes_the_same_views_from_the_json(figure, tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "plan.json")], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [plan.hash, *fingerprints(plan.views([5, 999_999, 2], figure))]
+
+
+def test_a_view_knows_whether_its_camera_is_an_everyday_one(figure):
+    near = Mixture((Grid(distances_m=(1.5,)), Grid(distances_m=(2.0,))), (0.5, 0.5))
+    views = plan_of(Mixture((near, Everyday()), (0.6, 0.4))).views(range(1000), figure)
+    assert [view.everyday for view in views] == [view.camera.distance_m >= Everyday().distance_low_m for view in views]
+    assert np.mean([view.everyday for view in views]) == pytest.approx(0.4, abs=0.05)
+    assert all(view.everyday for view in plan_of(Everyday()).views(range(20), figure))
 
 
 def test_the_same_numbers_forever(figure):
