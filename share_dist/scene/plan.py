@@ -83,7 +83,7 @@ class ViewPlan:
         spaces = person_spaces(people, body)
         streams = [self._stream("cameras", number) for number in wanted]
         sources = [drawn_part(self.cameras, stream) for stream in streams]
-        cameras = [source.sample(*where) for source, *where in zip(sources, streams, spaces, strict=True)]
+        cameras = [source.sample(stream, space) for source, stream, space in zip(sources, streams, spaces, strict=True)]
         everyday = [isinstance(source, Everyday) for source in sources]
         return [
             View(number, self.split, person, camera, scene, space.floor_m, usual)

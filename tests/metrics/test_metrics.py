@@ -128,7 +128,7 @@ def people(layer, count=8):
     betas = torch.from_numpy(rng.normal(0, 1, (count, 10)).astype(np.float32))
     joints = layer.joints(pose, betas) + torch.tensor([0.3, -0.1, 4.0])
     unused = torch.zeros(count)
-    return Truth(pose, betas, joints, unused, unused, unused, unused, unused, 96)
+    return Truth(pose, betas, joints, unused, unused, unused, unused, unused, unused, 96)
 
 
 def test_the_columns_of_a_perfect_estimate(figure):
