@@ -38,3 +38,8 @@ def test_its_everyday_curve_was_flat_over_the_last_fifth_of_the_training():
 
 def test_its_everyday_error_on_judge_people_is_at_most_six_tenths_of_the_mean_poses(card):
     assert card["everyday"]["pa_mpjpe_mm"] <= 0.6 * card["mean_pose_pa_mpjpe_mm"]
+
+
+def test_its_everyday_error_on_judge_people_is_at_most_75_mm(card):
+    assert card["everyday"]["views"] == 4096
+    assert card["everyday"]["pa_mpjpe_mm"] <= 75
