@@ -39,7 +39,7 @@ def rotmat_from_rotvec(rotvec_rad: Float[np.ndarray, "*batch 3"]) -> Float[np.nd
 
 
 def direction_from_angles(
-    azimuth_rad: Float[np.ndarray, "*batch"], elevation_rad: Float[np.ndarray, "*batch"]
+    azimuth_rad: Float[np.ndarray, "*batch"] | float, elevation_rad: Float[np.ndarray, "*batch"] | float
 ) -> Float[np.ndarray, "*batch 3"]:
     """Unit vector from the pelvis to the camera, in the person's frame: (cos ε sin φ, sin ε, cos ε cos φ)."""
     azimuth, elevation = np.asarray(azimuth_rad), np.asarray(elevation_rad)
@@ -64,7 +64,7 @@ def cam_from_person_rotation(
     φ = ε = 0 gives diag(1, −1, −1). A positive roll turns the camera clockwise about its optical axis, so the
     picture turns counter-clockwise.
     """
-    forward = -direction_from_angles(np.asarray(azimuth_rad), np.asarray(elevation_rad))
+    forward = -direction_from_angles(azimuth_rad, elevation_rad)
     right = np.array([math.cos(azimuth_rad), 0.0, -math.sin(azimuth_rad)])
     down = np.cross(forward, right)
     look_at = np.stack([right, down, forward])

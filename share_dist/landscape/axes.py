@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -38,6 +38,7 @@ from share_dist.landscape.wigner import (
 )
 
 
+@runtime_checkable
 class Axis(Protocol):
     """One factor of a landscape."""
 
@@ -113,7 +114,7 @@ def make_axis(factor: Factor, config: LandscapeConfig) -> Axis:
     )
 
 
-def read_points(axis: Axis, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "n coordinates"]:
+def read_points(axis: Axis, columns: Mapping[str, Any]) -> Float[np.ndarray, "n coordinates"]:
     """Coordinates, radians and metres, of the rows of a table that may write angles as `_rad` or `_deg`.
 
     Raises:
@@ -125,7 +126,7 @@ def read_points(axis: Axis, columns: Mapping[str, np.ndarray]) -> Float[np.ndarr
     return points
 
 
-def _read_column(columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _read_column(columns: Mapping[str, Any], name: str) -> np.ndarray:
     in_radians, in_degrees = name.replace("_deg", "_rad"), name.replace("_rad", "_deg")
     if in_radians not in columns:
         require_column(columns, in_degrees, "The landscape")

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -48,7 +49,7 @@ class Basis:
         ends = np.cumsum([0] + [len(axis.columns) for axis in self.axes])
         return [slice(a, b) for a, b in itertools.pairwise(ends)]
 
-    def points(self, columns: Mapping[str, np.ndarray]) -> Coordinates:
+    def points(self, columns: Mapping[str, Any]) -> Coordinates:
         """Coordinates (radians, metres) of a table's rows, factor by factor, float64."""
         return np.concatenate([read_points(axis, columns) for axis in self.axes], axis=1)
 

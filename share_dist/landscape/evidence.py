@@ -47,11 +47,6 @@ class Prior:
     noise_sd: float
     log_evidence: float
 
-    @property
-    def signal_sd(self) -> float:
-        """Prior deviation of the landscape about its mean, averaged over camera space."""
-        return self.noise_sd * math.sqrt(self.ratio)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:

@@ -15,8 +15,8 @@ from share_dist.landscape.config import require_column
 from share_dist.survey import BLOCK
 
 
-def columns_of(cameras: Any) -> Mapping[str, np.ndarray]:
-    """The columns of a survey, of a table that already is one, or of cameras."""
+def columns_of(cameras: Any) -> Mapping[str, Any]:
+    """The columns, array-like each, of a survey, of a table that already is one, or of cameras."""
     if isinstance(cameras, Mapping):
         return cameras
     columns = getattr(cameras, "columns", None)

@@ -51,7 +51,7 @@ class IterativeHead(nn.Module):
     init_shape: Tensor
     init_cam: Tensor
 
-    def __init__(self, features: int, config: ModelConfig, mean_pose: Float[Tensor, " pose"]) -> None:
+    def __init__(self, features: int, config: ModelConfig, mean_pose: Float[Tensor, "*pose"]) -> None:
         super().__init__()
         pose_size = mean_pose.numel()
         self.iterations = config.iterations
@@ -70,14 +70,6 @@ class IterativeHead(nn.Module):
         self.register_buffer("init_pose", mean_pose.reshape(1, -1).clone())
         self.register_buffer("init_shape", torch.zeros(1, BETAS))
         self.register_buffer("init_cam", torch.tensor([MEAN_CAMERA]))
-
-    def set_mean(
-        self, rotmats: Float[Tensor, "24 3 3"], betas: Float[Tensor, " 10"], camera: Float[Tensor, " 3"]
-    ) -> None:
-        """Replace the mean parameters, for instance by those of the training people, before training starts."""
-        self.init_pose.copy_(self.pose_from_rotmats(rotmats).reshape(1, -1))
-        self.init_shape.copy_(betas.reshape(1, -1))
-        self.init_cam.copy_(camera.reshape(1, -1))
 
     def forward(
         self, feature: Float[Tensor, "batch feature"], keys: Int64[Tensor, " batch"] | None = None
@@ -99,10 +91,6 @@ class IterativeHead(nn.Module):
     def _activate(self, x: Tensor) -> Tensor:
         return torch.relu(x) if self.activated else x
 
-    def pose_from_rotmats(self, rotmats: Float[Tensor, "24 3 3"]) -> Tensor:
-        """Return matrices in this head's own numbers."""
-        raise NotImplementedError
-
     def rotmats_from_pose(self, pose: Float[Tensor, "batch pose"]) -> Float[Tensor, "batch 24 3 3"]:
         """Return this head's own numbers as matrices."""
         raise NotImplementedError
@@ -113,10 +101,6 @@ class SixdHead(IterativeHead):
 
     def __init__(self, features: int, config: ModelConfig) -> None:
         super().__init__(features, config, sixd_rows_from_rotmat(_mean_rotmats()))
-
-    def pose_from_rotmats(self, rotmats: Float[Tensor, "24 3 3"]) -> Tensor:
-        """Return the row pairs of each matrix."""
-        return sixd_rows_from_rotmat(rotmats)
 
     def rotmats_from_pose(self, pose: Float[Tensor, "batch pose"]) -> Float[Tensor, "batch 24 3 3"]:
         """Orthonormalise the row pairs, in float32 whatever the autocast."""
@@ -130,13 +114,6 @@ class AxisAngleHead(IterativeHead):
         mean = torch.zeros(JOINTS, 3)
         mean[0, 0] = math.pi
         super().__init__(features, config, mean)
-
-    def pose_from_rotmats(self, rotmats: Float[Tensor, "24 3 3"]) -> Tensor:
-        """Return rotation vectors in radians, by scipy's logarithm."""
-        from scipy.spatial.transform import Rotation
-
-        vectors = Rotation.from_matrix(rotmats.detach().cpu().double().numpy()).as_rotvec()
-        return torch.from_numpy(vectors).to(rotmats)
 
     def rotmats_from_pose(self, pose: Float[Tensor, "batch pose"]) -> Float[Tensor, "batch 24 3 3"]:
         """Apply Rodrigues' formula, in float32 whatever the autocast."""

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import KDTree
 
 
-def neighbour_lists(embedded: Float[np.ndarray, "n embedding"], count: int) -> list[Int[np.ndarray, " near"]]:
+def neighbour_lists(embedded: Float[np.ndarray, "n embedding"], count: int) -> list[Int[np.ndarray, " _"]]:
     """For every point its `count` nearest and those to which it is near: a symmetric graph."""
     total = len(embedded)
     _, nearest = KDTree(embedded).query(embedded, k=min(count + 1, total))
@@ -21,7 +21,7 @@ def neighbour_lists(embedded: Float[np.ndarray, "n embedding"], count: int) -> l
 def basins(
     heights: Float[np.ndarray, " n"],
     above: Bool[np.ndarray, " n"],
-    neighbours: list[Int[np.ndarray, " near"]],
+    neighbours: list[Int[np.ndarray, " _"]],
     depth: float,
 ) -> Int[np.ndarray, " n"]:
     """Label every point above the level by the peak whose basin it lies in.

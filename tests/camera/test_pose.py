@@ -42,7 +42,7 @@ def random_cameras(count: int = 50, **fixed: float) -> list[Camera]:
 
 
 def seen(point: tuple[float, float, float], camera: Camera) -> np.ndarray:
-    return project(points_in_camera(np.array([point]), camera), focal_px(camera))[0]
+    return project(points_in_camera(np.array([point], float), camera), focal_px(camera))[0]
 
 
 def test_every_camera_frame_is_a_rotation():

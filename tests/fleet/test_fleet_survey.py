@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -136,20 +135,14 @@ def test_a_model_of_another_body_or_a_broken_one_is_refused_before_work(fleet, m
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
-def test_a_disk_that_fills_up_keeps_finished_blocks(fleet, model, plan, plain, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)], check=True)
-    try:
-        with pytest.raises(errors.StorageFull, match="Everything finished so far is kept"):
-            fleet.survey(model, plan, len(plain), FolderStore(small / "survey"))
-        kept = [key for key in FolderStore(small).list() if key.endswith("manifest.json")]
-        assert kept
-        subprocess.run(["mount", "-o", "remount,size=2m", str(small)], check=True)
-        assert_same_rows(fleet.survey(model, plan, len(plain), FolderStore(small / "survey")), plain)
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
+def test_a_disk_that_fills_up_keeps_finished_blocks(fleet, model, plan, plain, mounted):
+    small = mounted("size=200k")
+    with pytest.raises(errors.StorageFull, match="Everything finished so far is kept"):
+        fleet.survey(model, plan, len(plain), FolderStore(small / "survey"))
+    kept = [key for key in FolderStore(small).list() if key.endswith("manifest.json")]
+    assert kept
+    mounted("remount,size=2m")
+    assert_same_rows(fleet.survey(model, plan, len(plain), FolderStore(small / "survey")), plain)
 
 
 def test_actors_that_find_no_room_are_an_error_that_says_so(fleet, plan, tmp_path):

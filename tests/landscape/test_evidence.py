@@ -49,9 +49,10 @@ def test_the_order_of_rows_and_the_threads_of_the_machine_do_not_matter(invent):
     assert np.array_equal(one.gram, other.gram)
     order = np.random.default_rng(0).permutation(600)
     shuffled = {name: values[order] for name, values in table.items()}
-    assert np.array_equal(
-        fit_landscape(table, EVEN).posterior.coefficients, fit_landscape(shuffled, EVEN).posterior.coefficients
-    )
+    fitted, again = fit_landscape(table, EVEN), fit_landscape(shuffled, EVEN)
+    assert np.array_equal(fitted.posterior.coefficients, again.posterior.coefficients)
+    assert np.array_equal(fitted.mean(table), again.mean(table))
+    assert np.array_equal(fitted.deviation(table), again.deviation(table))
 
 
 def test_a_block_given_twice_is_refused(invent):
@@ -126,7 +127,7 @@ def test_mean_and_deviation_are_those_of_an_exact_gaussian_process(invent):
     landscape = fit_landscape(table, EVEN)
     basis, prior = landscape.basis, landscape.prior
     variances = prior_variances(basis.eigenvalues, basis.dimension, prior.smoothness, np.array(prior.lengths))
-    variances = variances * prior.signal_sd**2
+    variances = variances * prior.ratio * prior.noise_sd**2
     variances[0] = 1e6  # the landscape leaves its constant free; (1 m)² is free enough against errors of cm
     exact = GaussianProcessRegressor(SpectralKernel(basis, variances), alpha=prior.noise_sd**2, optimizer=None)
     exact.fit(landscape.points(table), table["mpjpe_mm"])

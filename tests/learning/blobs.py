@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from share_dist.body import pose_joints
 from share_dist.geometry import rotmat_from_rotvec
+from share_dist.render import Records
 from share_dist.seeds import stream
 
 FRAME_PX = (640.0, 480.0)
 FOCAL_PX = 800.0
 
 
-@dataclass(frozen=True)
-class BlobRecords:
-    """The fields of Records that learning reads."""
-
-    numbers: np.ndarray
-    image: np.ndarray
-    pose: np.ndarray
-    betas: np.ndarray
-    joints_cam_m: np.ndarray
-    joints_px: np.ndarray
-    focal_px: np.ndarray
-    principal_px: np.ndarray
-    frame_size_px: np.ndarray
-    bbox_px: np.ndarray
-    crop_from_frame: np.ndarray
-    everyday: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def take(self, indices: np.ndarray) -> BlobRecords:
-        return BlobRecords(**{name: value[indices] for name, value in vars(self).items()})
-
-
-def blob_records(body, numbers, size_px=32) -> BlobRecords:
+def blob_records(body, numbers, size_px=32) -> Records:
     """Draw people number by number: frontal, 4 m away, arms and legs moved a little, a dot a joint."""
     numbers = np.asarray(numbers, dtype=np.int64)
     rngs = [stream(0, "blobs", int(number)) for number in numbers]
@@ -57,7 +32,7 @@ def blob_records(body, numbers, size_px=32) -> BlobRecords:
     crop[:, 0, 0] = crop[:, 1, 1] = size_px / side
     crop[:, :, 2] = size_px / 2 - bbox[:, :2] * (size_px / side)[:, None]
     joints_px = frame_px * crop[:, None, [0, 1], [0, 1]] + crop[:, None, :, 2]
-    return BlobRecords(
+    return Records(
         numbers=numbers,
         image=_draw(joints_px, size_px),
         pose=pose,

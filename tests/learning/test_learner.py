@@ -85,7 +85,7 @@ def test_records_out_of_shared_memory_are_read_only_and_do(tiny, layer, pictures
     batch = pictures.take(np.arange(16))
     learner = Learner(make_model(tiny), layer, LossConfig(), FEW)
     writable = learner.loss(batch, 0)[0].item()
-    for array in vars(batch).values():
+    for array in batch.arrays().values():
         array.setflags(write=False)
     assert learner.loss(batch, 0)[0].item() == writable
 

@@ -69,7 +69,7 @@ def test_full_perspective_is_what_the_losses_train(scale):
     )  # fmt: skip
     pixels, depth = full_perspective(vertices, camera, records, 1)
     rows = {name: torch.as_tensor(value[1:]) for name, value in vars(records).items()}
-    empty = dict.fromkeys(("pose", "betas", "joints_cam_m", "joints_px"), torch.zeros(1))
+    empty = dict.fromkeys(("pose", "betas", "joints_cam_m", "joints_px", "everyday"), torch.zeros(1))
     truth = Truth(**rows, **empty, crop_side_px=96)
     moved = torch.as_tensor(vertices)[None] + translation_m(torch.as_tensor(camera)[None], truth)[:, None]
     wanted = project_to_crop(moved, truth)[0].numpy()

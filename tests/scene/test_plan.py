@@ -7,7 +7,6 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -158,15 +157,3 @@ def test_a_view_that_cannot_be_is_refused(figure):
     with pytest.raises(BadSetting, match="reads only view-plan-v1"):
         ViewPlan.from_json({"format": "view-plan-v7"})
     assert plan_of().views([], figure) == []
-
-
-def test_planning_costs_less_than_half_a_millisecond_a_view(figure):
-    plan = plan_of()
-    plan.views(range(8), figure)
-    best = np.inf
-    for _ in range(3):
-        start = time.process_time()
-        plan.views(range(256), figure)
-        best = min(best, time.process_time() - start)
-    # 0.17 ms when measured alone; process time still grows when others share the core's caches.
-    assert best / 256 < 0.4e-3

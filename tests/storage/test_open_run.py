@@ -19,26 +19,6 @@ from share_dist.storage.run import LOCK
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
 
 
-@pytest.fixture
-def mounted(tmp_path):
-    """Mount a small tmpfs, as root; else skip."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small tmpfs needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-
-    def mount(options):
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True
-        )
-        if done.returncode:
-            pytest.skip(f"this root may not mount: {done.stderr.strip()}")
-        return folder
-
-    yield mount
-    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
-
-
 def test_settings_are_written_first_and_the_same_settings_continue(tmp_path):
     store = open_run(tmp_path / "new" / "run", CONFIG)
     assert json.loads(store.read("config.json"))["seed"] == 1
