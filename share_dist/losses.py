@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from share_dist.body import BodyLayer
     from share_dist.render import Records
 
-NEAR_M = 0.1
+NEAREST_TRUSTED_M = 0.1
 """A joint nearer to the camera's plane than this has no useful projection."""
 
 
@@ -117,7 +117,7 @@ def project_to_crop(points_cam_m: Float[Tensor, "batch point 3"], truth: Truth) 
 
     Points behind or nearer than 0.1 m are projected from 0.1 m, so that nothing is infinite.
     """
-    depth = points_cam_m[..., 2:].clamp(min=NEAR_M)
+    depth = points_cam_m[..., 2:].clamp(min=NEAREST_TRUSTED_M)
     frame_px = truth.focal_px[:, None, None] * points_cam_m[..., :2] / depth + truth.principal_px[:, None]
     return frame_px @ truth.crop_from_frame[:, :, :2].transpose(1, 2) + truth.crop_from_frame[:, None, :, 2]
 
@@ -127,7 +127,7 @@ def _picture_loss(estimate: Estimate, joints_m: Tensor, truth: Truth) -> Tensor:
     moved = translation_m(estimate.camera, truth)
     half = truth.crop_side_px / 2
     estimated = project_to_crop(joints_m + moved[:, None], truth) / half
-    seen = (truth.joints_cam_m[..., 2] > NEAR_M).float()[..., None]
+    seen = (truth.joints_cam_m[..., 2] > NEAREST_TRUSTED_M).float()[..., None]
     # Past half a crop side the penalty stops growing: from very near, a limb beside the lens may lie
     # many crop sides outside the picture, and one such joint would drown the batch.
     residual = (estimated - truth.joints_px / half) * seen
@@ -164,7 +164,7 @@ def total_loss(
 
     Returns:
         The scalar to differentiate, and each term without its weight (detached), by the weight's name; "joints_3d" is
-        in metres per axis.
+        in metres per axis, and "anchor" adds up its two parts by the weights of pose and joints_3d.
     """
     pose, betas = estimate.pose.float(), estimate.betas.float()
     estimate = estimate._replace(camera=estimate.camera.float())

@@ -16,7 +16,12 @@ from jaxtyping import Float32, Int32
 from share_dist.errors import BodyFilesMissing, DamagedFile, UnsafePickle
 
 KNOWN_NAMES = {
-    "neutral": ("SMPL_NEUTRAL.npz", "SMPL_NEUTRAL.pkl", "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl"),
+    "neutral": (
+        "SMPL_NEUTRAL.npz",
+        "SMPL_NEUTRAL.pkl",
+        "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+        "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
+    ),
     "male": (
         "SMPL_MALE.npz",
         "SMPL_MALE.pkl",

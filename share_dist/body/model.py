@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +39,10 @@ class BodyConfig:
                 f"body.gender is '{self.gender}', but the built-in figure is neutral only; "
                 "set body.folder to a folder with SMPL files, or leave body.gender at neutral."
             )
+
+    def absolute(self) -> BodyConfig:
+        """The same body for processes that work in other folders than this one."""
+        return self if self.folder is None else replace(self, folder=self.folder.expanduser().absolute())
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from share_dist.body.quaternions import rotmats_from_rotvecs
 from share_dist.body.sampling import UNIFORMS, sample_poses
 from share_dist.errors import BadSetting, require_positive, require_share
 
-Split = Literal["train", "steer", "judge"]
 ATTEMPTS = 6
 """Draws a person gets to find a pose free of self-collision; about one in eleven needs a second."""
 

@@ -14,7 +14,8 @@ from numba import njit
 
 compiled = functools.partial(njit, nogil=True, error_model="numpy")
 """For the small functions. They are not cached on disk: numba renews a cached function only when its own file
-changes, not when a function it calls in another file does. The outermost kernels are cached instead."""
+changes, not when a function it calls in another file does. The outermost kernels are cached instead, with a
+`source_stamp`."""
 
 
 @compiled()

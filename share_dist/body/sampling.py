@@ -6,8 +6,6 @@ In numba, a person at a time, so that a pose has the same bits in any batch.
 from __future__ import annotations
 
 import functools
-import hashlib
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +18,7 @@ from share_dist.body.key_poses import KEY_POSES
 from share_dist.body.limits import LIMIT_TABLES, within_limits
 from share_dist.body.quaternions import blend, compiled, from_rotvec, product, to_matrix, to_rotvec
 from share_dist.body.skeleton import PARENTS, REST_JOINTS_M
+from share_dist.compiled import source_stamp
 
 UNIFORMS = 12
 """Uniform random numbers that one attempt uses: which keys, which side, how far between them."""
@@ -150,37 +149,27 @@ def _fill_joints(pose, rest_joints_m, parents, turns, joints_m):
         turns[joint] = product(above, _quaternion(pose[joint]))
 
 
-def _sampling_kernel(source_stamp: int):
-    """Compile the loop over people; `source_stamp` makes numba's cache notice changes in the files it is made of."""
-
-    @compiled(cache=True)
-    def sample_poses(
-        families, uniforms, noise, max_overlap_m, tables, keys, limits, collisions, rest_joints_m, parents, poses
-    ):
-        pose, best = np.empty((24, 4)), np.empty((24, 4))
-        turns, joints_m = np.empty((24, 4)), np.empty((24, 3))
-        for n in range(families.shape[0]):
-            least = np.inf if source_stamp else 0.0
-            for attempt in range(uniforms.shape[1]):
-                _fill_pose(families[n], uniforms[n, attempt], noise[n, attempt], tables, keys, limits, pose)
-                _fill_joints(pose, rest_joints_m, parents, turns, joints_m)
-                depth = collision_depth_m(joints_m, collisions[0], collisions[1])
-                if depth < least:
-                    least = depth
-                    best[:] = pose
-                if depth <= max_overlap_m:
-                    break
-            for joint in range(24):
-                x, y, z = to_rotvec(_quaternion(best[joint]))
-                poses[n, joint, 0], poses[n, joint, 1], poses[n, joint, 2] = x, y, z
-
-    return sample_poses
+_MADE_OF = source_stamp(__file__, "quaternions.py", "limits.py", "collision.py", "joints.py")
 
 
-def _source_stamp() -> int:
-    here = Path(__file__).parent
-    names = ("quaternions.py", "limits.py", "collision.py", "sampling.py")
-    return int.from_bytes(hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).digest()[:7]) | 1
-
-
-_sample_poses = _sampling_kernel(_source_stamp())
+@compiled(cache=True)
+def _sample_poses(
+    families, uniforms, noise, max_overlap_m, tables, keys, limits, collisions, rest_joints_m, parents, poses,
+    _made_of=_MADE_OF,
+):  # fmt: skip
+    pose, best = np.empty((24, 4)), np.empty((24, 4))
+    turns, joints_m = np.empty((24, 4)), np.empty((24, 3))
+    for n in range(families.shape[0]):
+        least = np.inf
+        for attempt in range(uniforms.shape[1]):
+            _fill_pose(families[n], uniforms[n, attempt], noise[n, attempt], tables, keys, limits, pose)
+            _fill_joints(pose, rest_joints_m, parents, turns, joints_m)
+            depth = collision_depth_m(joints_m, collisions[0], collisions[1])
+            if depth < least:
+                least = depth
+                best[:] = pose
+            if depth <= max_overlap_m:
+                break
+        for joint in range(24):
+            x, y, z = to_rotvec(_quaternion(best[joint]))
+            poses[n, joint, 0], poses[n, joint, 1], poses[n, joint, 2] = x, y, z

@@ -17,6 +17,9 @@ from share_dist.camera.pose import Camera, look_at_axes
 from share_dist.camera.space import Clearance, Space
 from share_dist.errors import BadSetting
 
+_TRIES = draw.MAX_TRIES // 10
+"""Cameras that points draw before one is raised instead."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
@@ -147,7 +150,7 @@ class Points:
         the camera is raised, rather than the training stopped.
         """
         first = None
-        for _ in range(draw.MAX_TRIES // 10):
+        for _ in range(_TRIES):
             u = rng.random(draw.UNIT_DIMENSIONS)
             first = u if first is None else first
             camera = self.from_unit(u, space)
@@ -162,7 +165,7 @@ class Points:
             )  # fmt: skip
             if self.clearance.allows(raised, space):
                 return self._finished(first, space, raised)
-        raise draw.no_room(self, space)
+        raise draw.no_room(self, space, _TRIES)
 
     def _jittered(self, u: Unit) -> Camera:
         """A point chosen by its weight and moved by the kernel."""

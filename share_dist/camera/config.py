@@ -21,7 +21,7 @@ class CameraConfig:
     """Lowest camera searched. −90 leaves it to the floor; 0 looks for trouble from above only."""
 
     elevation_high_deg: float = 90.0
-    """Highest camera searched."""
+    """Highest camera searched. 90 is straight overhead; 0 looks for trouble from below only."""
 
     distance_low_m: float = 1.2
     """Nearest camera searched: nearer ones cut the person off and belong to `close_up`."""

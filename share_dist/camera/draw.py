@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -26,6 +26,7 @@ once in 20,000 people."""
 Unit = Float[np.ndarray, " 9"]
 
 
+@runtime_checkable
 class CameraDistribution(Protocol):
     """A measure on cameras: a value with a versioned name, stored as JSON by that name and its numbers."""
 
@@ -50,13 +51,13 @@ def sample_with_retries(distribution: CameraDistribution, rng: np.random.Generat
         camera = distribution.from_unit(rng.random(UNIT_DIMENSIONS), space)
         if camera is not None:
             return camera
-    raise no_room(distribution, space)
+    raise no_room(distribution, space, MAX_TRIES)
 
 
-def no_room(distribution: CameraDistribution, space: Space) -> BadSetting:
+def no_room(distribution: CameraDistribution, space: Space, tries: int) -> BadSetting:
     """The error for a person around whom no camera of a distribution can stand."""
     return BadSetting(
-        f"No camera of '{distribution.NAME}' has room around this person after {MAX_TRIES} tries: its floor is "
+        f"No camera of '{distribution.NAME}' has room around this person after {tries} tries: its floor is "
         f"{space.floor_m:.2f} m from the pelvis, and these are the numbers: {distribution}.\n"
         "  Allow other elevations, greater distances or a smaller clearance."
     )

@@ -46,7 +46,7 @@ def low_discrepancy_pool(
                 cameras.append(camera)
                 tries = 0
             elif tries >= MAX_TRIES:
-                raise no_room(distribution, space)
+                raise no_room(distribution, space, tries)
             if len(cameras) == count:
                 break
     return cameras

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from share_dist.body import BodyLayer
+from share_dist.camera import Clearance
 from share_dist.geometry import angles_from_direction, fibonacci_directions
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import judge_plans
@@ -75,7 +76,7 @@ def reachable(run: Run, directions: np.ndarray) -> np.ndarray:
     """Where a camera at the reference distance stands above the floor of the median person."""
     views = judge_plans(run.config)["all_cameras"].views(range(256), run.fleet.body)
     floor_m = float(np.median([view.floor_m for view in views]))
-    return directions[:, 1] * REFERENCE_DISTANCE_M >= floor_m + 0.1
+    return directions[:, 1] * REFERENCE_DISTANCE_M >= floor_m + (Clearance().floor_m or 0.0)
 
 
 def gallery_arrays(run: Run, before: Survey) -> Arrays:

@@ -36,7 +36,7 @@ class RenderConfig:
     """Also keep the body part seen in every pixel."""
 
     visibility: bool = False
-    """Also keep which vertices are seen."""
+    """Also keep which vertices are seen: 6,890 bytes more a picture, for studies of occlusion."""
 
     def __post_init__(self) -> None:
         if self.engine not in ("raster", "pyrender"):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from share_dist.compiled import source_stamp
 from share_dist.render.backdrop import hash_bits, hash_unit
 
 _f = np.float32
 _u = np.uint32
+_MADE_OF = source_stamp(__file__, "backdrop.py")
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw_occluders(image, hidden, occluders, seed):
+def draw_occluders(image, hidden, occluders, seed, _made_of=_MADE_OF):
     """Draw opaque shapes over the picture and mark the pixels they hide.
 
     Args:
@@ -57,7 +59,7 @@ def hide_outside_frame(image, hidden, left, top, right, bottom):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def develop(image, noise, seed, out):
+def develop(image, noise, seed, out, _made_of=_MADE_OF):
     """Round screen values to uint8 after adding a little noise, at most ±`noise` grey levels, even over its range."""
     size = image.shape[0]
     scale = noise / _f(511.5)

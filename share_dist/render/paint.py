@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from share_dist.compiled import source_stamp
 from share_dist.render.wardrobe import slot_of
 
 _f = np.float32
+_MADE_OF = source_stamp(__file__, "wardrobe.py")
+
 GAMMA = 2.2
 """Colours are given as they look on a screen and lit in linear light; pyrender uses the same power."""
 
@@ -49,7 +52,7 @@ def _light_on(nx, ny, nz, up, ambient, lights):
 @njit(cache=True, nogil=True, error_model="numpy")
 def paint_person(
     image, samples, extent, inverse_z, hit, faces, surface, marks, cuts, colours,
-    up, ambient, lights, grey,
+    up, ambient, lights, grey, _made_of=_MADE_OF,
 ):  # fmt: skip
     """Blend the person into `image` [S,S,3] float32 (screen values 0…255), drawn over what is there.
 

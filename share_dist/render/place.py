@@ -9,13 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from share_dist.compiled import source_stamp
 from share_dist.render.backdrop import hash_unit, value_noise
 
 _f = np.float32
+# Of the functions here only `paint_place` is kept on disk, so that its stamp vouches for all.
+_MADE_OF = source_stamp(__file__, "backdrop.py")
 
 
 # Inlined by numba itself: an array handed to an inner function has its references counted, at every pixel.
-@njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _shade_under(x, z, blobs):
     """How much of the light reaches the floor at (x, z): product over blobs (x, z, 1/radius², strength)."""
     light = _f(1.0)
@@ -28,7 +31,7 @@ def _shade_under(x, z, blobs):
     return light
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _floor_tone(x, z, far, pattern, seed):
     """Tone about [0, 1] of the floor at (x, z), in tiles: tiles, boards or grass, fading with distance."""
     contrast = _f(1.0) / (_f(1.0) + _f(0.02) * far * far)
@@ -47,7 +50,7 @@ def _floor_tone(x, z, far, pattern, seed):
 SKY, FLOOR, WALL_ACROSS_X, WALL_ACROSS_Z, CEILING = range(5)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _what_is_hit(dx, dy, dz, cx, cy, cz, half_x, half_z, floor_m, ceiling, indoors):
     """How far along a ray from (cx, cy, cz) the nearest surface is, and which."""
     reach = _f(60.0)
@@ -70,7 +73,7 @@ def _what_is_hit(dx, dy, dz, cx, cy, cz, half_x, half_z, floor_m, ceiling, indoo
     return reach, surface
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _wall_tone(surface, px, py, pz, floor_m, seed):
     """Brightness of a wall in panels with a skirting board, or of the ceiling."""
     if surface == CEILING:
@@ -80,7 +83,7 @@ def _wall_tone(surface, px, py, pz, floor_m, seed):
     return bright * _f(0.6) if py < floor_m + _f(0.12) else bright
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _sky_tone(dx, dy, dz, seed):
     """Brightness of the sky with clouds, and what the haze at the horizon adds."""
     level = dy / np.sqrt(dx * dx + dy * dy + dz * dz)
@@ -89,7 +92,10 @@ def _sky_tone(dx, dy, dz, seed):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def paint_place(image, colours, scale, seed, indoors, rotation, position_m, focal, centre_x, centre_y, floor_m, blobs):
+def paint_place(
+    image, colours, scale, seed, indoors, rotation, position_m, focal, centre_x, centre_y, floor_m, blobs,
+    _made_of=_MADE_OF,
+):  # fmt: skip
     """Fill `image` [S,S,3] with floor and walls, or floor and sky.
 
     Args:

@@ -10,12 +10,19 @@ import numpy as np
 from jaxtyping import Float32
 
 from share_dist.body import Body, person_rotmats, pose_body
-from share_dist.camera import FRAME_SIZE_PX, apply_affine, cam_from_person, crop_box, crop_from_frame, focal_px, project
+from share_dist.camera import (
+    FRAME_SIZE_PX,
+    PRINCIPAL_PX,
+    apply_affine,
+    cam_from_person,
+    crop_box,
+    crop_from_frame,
+    focal_px,
+    project,
+)
 from share_dist.render.records import Records
 from share_dist.render.zbuffer import extent_px, to_camera
 from share_dist.scene import View
-
-PRINCIPAL_PX = (FRAME_SIZE_PX[0] / 2, FRAME_SIZE_PX[1] / 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

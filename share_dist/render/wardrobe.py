@@ -13,7 +13,6 @@ from numba import njit
 from share_dist.body import VERTEX_IDS, Body
 
 SHIRT, SHIRT_MARK, LEFT_SLEEVE, TROUSERS, TROUSERS_MARK, SHOES, SKIN, HAIR, EYE, IRIS, LIPS = range(11)
-SLOT_COUNT = 11
 
 # Entries of a body's landmark vector: metres in the rest pose.
 (NECK_Y, NECK_Z, SHOULDER_X, ARM_LOW_Y, WRIST_X, WAIST_Y, CROTCH_Y, KNEE_Y, ANKLE_Y, CHIN_Y, CROWN_Y, EAR_Z) = range(12)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-NEAR_M = np.float32(0.05)
+from share_dist import camera
+
+NEAR_M = np.float32(camera.NEAR_M)
 """Triangles with a vertex nearer than this are dropped whole: clipping them would add code for pixels that only a
-camera inside the clothes could see."""
+camera inside the clothes could see. To kernels it is an argument: as a constant of another file it could change
+unnoticed by numba's cache."""
 
 _ZERO = np.float32(0.0)
 _ONE = np.float32(1.0)
@@ -34,7 +37,7 @@ def to_camera(points_m, origin_m, rotation, shift_m):
 
 
 @njit(cache=True, nogil=True)
-def extent_px(points_cam_m, focal_px, principal_px):
+def extent_px(points_cam_m, focal_px, principal_px, near_m=NEAR_M):
     """Box of the projected points as (left, top, right, bottom), pixels of the full frame, not clipped to it.
 
     Points behind the near plane count as if they stood on it, as in `camera.project`: far out on their side.
@@ -42,7 +45,7 @@ def extent_px(points_cam_m, focal_px, principal_px):
     left = top = np.float32(1e9)
     right = bottom = np.float32(-1e9)
     for i in range(points_cam_m.shape[0]):
-        scale = focal_px / max(points_cam_m[i, 2], NEAR_M)
+        scale = focal_px / max(points_cam_m[i, 2], near_m)
         x = points_cam_m[i, 0] * scale
         y = points_cam_m[i, 1] * scale
         left, right = min(left, x), max(right, x)
@@ -51,12 +54,12 @@ def extent_px(points_cam_m, focal_px, principal_px):
 
 
 @njit(cache=True, nogil=True)
-def to_screen(points_cam_m, focal_x, centre_x, centre_y):
+def to_screen(points_cam_m, focal_x, centre_x, centre_y, near_m=NEAR_M):
     """Pixel x, y and 1/z of each point, [N,3] float32; 1/z is 0 for points behind the near plane."""
     out = np.empty_like(points_cam_m)
     for i in range(points_cam_m.shape[0]):
         z = points_cam_m[i, 2]
-        if z < NEAR_M:
+        if z < near_m:
             out[i, 0] = _ZERO
             out[i, 1] = _ZERO
             out[i, 2] = _ZERO

@@ -12,11 +12,11 @@ from jaxtyping import Float, Float32, Int, UInt8
 from PIL import Image
 
 from share_dist.camera import full_from_weak
+from share_dist.losses import NEAREST_TRUSTED_M
 from share_dist.render.records import Records
 from share_dist.report.colours import BEFORE_RGB
 
 _SUPERSAMPLING = 2
-_NEAR_M = 0.1
 _LIGHT = np.array([-0.35, -0.55, -0.76])
 """Towards the light in the camera frame (x right, y down, z forward): over the viewer's left shoulder."""
 
@@ -70,7 +70,7 @@ def full_perspective(
     principal_px = records.principal_px[index].astype(np.float64)
     moved = full_from_weak(weak, box_px, np.array(focal_px), principal_px)
     points = vertices_m.astype(np.float64) + moved
-    depth = np.where(points[:, 2] > _NEAR_M, points[:, 2], np.nan)
+    depth = np.where(points[:, 2] > NEAREST_TRUSTED_M, points[:, 2], np.nan)
     frame_px = focal_px * points[:, :2] / depth[:, None] + principal_px
     to_crop = records.crop_from_frame[index].astype(np.float64)
     return frame_px @ to_crop[:, :2].T + to_crop[:, 2], depth * focal_px / moved[2] * to_crop[0, 0]

@@ -168,7 +168,7 @@ def test_an_empty_folder_says_what_was_looked_for_and_where_to_get_it(tmp_path):
         load_from(tmp_path)
     message = str(caught.value)
     assert f"no readable SMPL model for gender 'neutral' in {tmp_path}" in message
-    assert "SMPL_NEUTRAL.npz, SMPL_NEUTRAL.pkl, basicModel_neutral_lbs_10_207_0_v1.0.0.pkl" in message
+    assert "SMPL_NEUTRAL.npz, SMPL_NEUTRAL.pkl, basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl" in message
     assert "the folder is empty" in message
     assert "smplify.is.tue.mpg.de" in message
     assert "built-in figure" in message
@@ -181,5 +181,17 @@ def test_another_genders_files_are_listed_as_found(arrays, tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_is_told_from_an_empty_one(tmp_path):
-    with pytest.raises(BodyFilesMissing, match="cannot be read"):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(BodyFilesMissing, match=r"Found: +nothing, the folder cannot be read \(No such file"):
         load_from(tmp_path / "absent")
+    with pytest.raises(BodyFilesMissing, match=r"Found: +nothing, the folder cannot be read \(Not a directory\)"):
+        load_from(tmp_path / "file")
+
+
+def test_a_folder_means_the_same_to_processes_that_work_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    meant = BodyConfig(folder=tmp_path / "smpl", gender="male")
+    assert BodyConfig(folder=Path("smpl"), gender="male").absolute() == meant
+    assert BodyConfig(folder=Path("~/smpl")).absolute().folder == Path("/home/somebody/smpl")
+    assert BodyConfig().absolute() == BodyConfig()

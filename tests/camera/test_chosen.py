@@ -114,6 +114,12 @@ def test_points_below_a_lying_persons_floor_are_raised_not_fatal():
     assert (lying[:, 1] < math.radians(5)).all()
 
 
+def test_points_that_nothing_raises_into_room_are_an_error_with_the_true_count_of_tries():
+    everywhere_near = Points([Camera(0.0, 0.0, 3.0)], [1.0], clearance=Clearance(body_m=10.0))
+    with pytest.raises(BadSetting, match=r"No camera of 'points-v1'.*after 100 tries"):
+        everywhere_near.sample(np.random.default_rng(0), person())
+
+
 def test_mixtures_keep_their_shares_for_every_person():
     """Also where a part is often refused: half the person's cameras are level, whatever the floor."""
     level = Grid(elevations_deg=(0.0,), distances_m=(5.0,))

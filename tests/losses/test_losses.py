@@ -95,6 +95,16 @@ def test_each_term_sees_its_own_error(layer):
     assert float(terms["joints_3d"]) < 1e-5
 
 
+def test_the_vertices_term_is_the_mean_distance_per_axis_seen_from_the_pelvis(layer, figure):
+    """At rest a mesh is linear in the betas, so two shapes differ by the shape directions, less the pelvis's own."""
+    truth, perfect = scene(layer)
+    rest, change = torch.eye(3).repeat(4, 24, 1, 1), torch.linspace(-1, 2, 10)
+    truth, wrong = truth._replace(pose=rest), perfect._replace(pose=rest, betas=perfect.betas + change)
+    shift_m = (figure.shapedirs - figure.joint_shapedirs[0]) @ change.numpy()
+    terms = total_loss(wrong, truth, layer, LossConfig(vertices=1.0))[1]
+    assert float(terms["vertices"]) == pytest.approx(float(np.abs(shift_m).mean()), rel=1e-3)
+
+
 def test_the_scale_term_is_spins(layer):
     truth, perfect = scene(layer)
     camera = perfect.camera.clone()
