@@ -3,8 +3,9 @@
 A *shard* is a tar of 256 consecutive views, readable by WebDataset and by `tar`: for each view a picture, its truth as
 named arrays and a line of JSON. A data set is a plan plus a count, so shards are made only to keep or to publish them.
 
-    write_shards(count, records_of, store, card)   -> dict      every shard and the index
-    read_shards(store, body_hash)                  -> Records   shard after shard
+    write_index(store, index_card(plan, ...))                          what the data set is to be, before any shard
+    write_shard(store, index, shard_bytes(records, card))              a shard of it, committed
+    read_shards(store, body_hash)                          -> Records  shard after shard
 """
 
 from share_dist.data.shards import SHARD_VIEWS as SHARD_VIEWS
@@ -17,4 +18,3 @@ from share_dist.data.shards import shard_name as shard_name
 from share_dist.data.shards import shard_numbers as shard_numbers
 from share_dist.data.shards import write_index as write_index
 from share_dist.data.shards import write_shard as write_shard
-from share_dist.data.shards import write_shards as write_shards

@@ -6,7 +6,8 @@ import dataclasses
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SHARD_VIEWS = 256
 """Views in a shard, the block of a survey: a few megabytes, a second or two of rendering."""
 
-FORMAT = "shards-v1"
+FORMAT = "shards-v2"
 _INDEX = "index"
 _TAR = "records.tar"
 
@@ -89,32 +90,12 @@ def index_card(plan: ViewPlan, count: int, body_hash: str, render: RenderConfig)
     }
 
 
-def write_shards(
-    count: int, records_of: Callable[[range], Records], store: Store, card: dict[str, Any]
-) -> dict[str, Any]:
-    """Write the views 0…count−1 as shards, and the index last; what is there already is not made again.
-
-    Args:
-        count: how many views.
-        records_of: makes the records of consecutive view numbers.
-        store: the data set's own place.
-        card: from `index_card`.
-
-    Raises:
-        errors.OtherRun: the store holds another data set.
-    """
-    write_index(store, card)
-    for index in range(card["shards"]):
-        if not shard_is_done(store, index):
-            write_shard(store, index, shard_bytes(records_of(shard_numbers(index, count)), card))
-    return card
-
-
 def write_index(store: Store, card: dict[str, Any]) -> None:
     """Write what the data set is to be, before any shard is.
 
     Raises:
         errors.OtherRun: the store holds another data set.
+        errors.DamagedFile: its index is of another release, or was altered.
     """
     card = json.loads(json.dumps(card))
     if is_committed(inside(store, _INDEX)) and read_index(store) != card:
@@ -135,7 +116,7 @@ def read_index(store: Store) -> dict[str, Any]:
     """Return a data set's index.
 
     Raises:
-        errors.DamagedFile: there is none, or it was altered.
+        errors.DamagedFile: there is none, or it was altered, or written by another release.
     """
     stage = inside(store, _INDEX)
     if not is_committed(stage):
@@ -144,7 +125,17 @@ def read_index(store: Store) -> dict[str, Any]:
             "  Give the folder that `share-dist render` wrote."
         )
     verify(stage)
-    return json.loads(stage.read("index.json"))
+    try:
+        card = json.loads(stage.read("index.json"))
+        if card["format"] == FORMAT:
+            return card
+        problem = f"its format is {card['format']}, not {FORMAT}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"it is not whole ({error})"
+    raise errors.DamagedFile(
+        f"{stage.uri('index.json')} cannot be used: {problem}.\n"
+        "  Make the data set again with `share-dist render` of this release, into another --out."
+    )
 
 
 def shard_is_done(store: Store, index: int) -> bool:
@@ -194,15 +185,17 @@ def _records_from_tar(data: bytes, source: str, body_hash: str) -> Records:
             for member in tar:
                 name, _, kind = member.name.partition(".")
                 file = tar.extractfile(member)
-                assert file is not None
+                if file is None:
+                    raise ValueError(f"{member.name} is not a file")
                 _read_member(rows.setdefault(int(name), {}), kind, file.read(), source, body_hash)
         return Records(
             numbers=np.array(list(rows), np.int64),
             **{name: np.stack([row[name] for row in rows.values()]) for name in next(iter(rows.values()))},
         )
-    except (tarfile.TarError, OSError, KeyError, ValueError, StopIteration) as error:
+    # A shard of another release has fields that Records lacks, or lacks some: a TypeError.
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, StopIteration) as error:
         raise errors.DamagedFile(
-            f"{source} is not a whole shard ({error}).\n"
+            f"{source} is not a whole shard of format {FORMAT} ({error}).\n"
             "  Delete its folder and run the command that made it again: only that shard is made anew."
         ) from error
 

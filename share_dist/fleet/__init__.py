@@ -10,8 +10,10 @@ to an evaluator or to a training rank, never to the driver, which sees only rows
         fleet.records(plan, numbers)              -> Records   a few pictures, for a gallery
         fleet.write_shards(plan, count, store)    -> dict      a data set on disk
         fleet.pictures(plan).feed(numbers, ahead)  -> Records   step after step, inside a training rank
+    KEPT_MEMORY                                   -> environment of processes that compute
 """
 
+from share_dist.fleet.cluster import KEPT_MEMORY as KEPT_MEMORY
 from share_dist.fleet.cluster import check as check
 from share_dist.fleet.cluster import connect as connect
 from share_dist.fleet.config import FleetConfig as FleetConfig

@@ -21,7 +21,7 @@ from share_dist.data import index_card, shard_is_done, shard_numbers, write_inde
 from share_dist.fleet.actors import EvaluatorActor, Parcel, RenderActor, plan_parcel
 from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
-from share_dist.fleet.feed import FleetPictures
+from share_dist.fleet.feed import CHUNK, FleetPictures
 from share_dist.fleet.pools import RenderHandles, drop_pool, make_pool, wait_until_ready
 from share_dist.fleet.progress import Progress
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
@@ -30,14 +30,12 @@ from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
 from share_dist.storage import Store
 from share_dist.survey import BLOCK, Survey, SurveyConfig, block_ranges, open_survey, survey_meta, write_block
-from share_dist.survey.blocks import block_is_done
+from share_dist.survey.blocks import block_is_done, read_block
 
 _NOT_SHARED = (
     "a renderer wrote a shard to {uri}, but this process does not find it there.\n"
     "  Renderers on other nodes have a folder of their own by that name: give --out one that every node mounts."
 )
-CHUNK = 64
-"""Pictures asked for at a time when they go to one place in the end."""
 
 
 class Fleet:
@@ -50,8 +48,9 @@ class Fleet:
     def __init__(
         self, config: FleetConfig | None = None, body: BodyConfig | None = None, render: RenderConfig | None = None
     ):
-        self.config, self.body_config = config or FleetConfig(), body or BodyConfig()
-        self.render_config = render or RenderConfig()
+        self.config, self.render_config = config or FleetConfig(), render or RenderConfig()
+        # Actors of a cluster that was there before work in folders of their own.
+        self.body_config = (body or BodyConfig()).absolute()
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
         self._started_ray = False
         self._renderers: list[Any] = []
@@ -151,6 +150,7 @@ class Fleet:
         open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
         missing = [block for index, block in enumerate(blocks) if not block_is_done(store, index)]
         if missing:
+            _require_whole(store, [index for index, block in enumerate(blocks) if block not in missing])
             self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
         return Survey.load(store)
 
@@ -239,3 +239,9 @@ class Fleet:
                 raise errors.NotWritable(_NOT_SHARED.format(uri=store.uri()))
             progress.add(views)
         return card
+
+
+def _require_whole(store: Store, stored: Sequence[int]) -> None:
+    """Raise DamagedFile for a damaged block now, and not after the work on those that are missing."""
+    for index in stored:
+        read_block(store, index)

@@ -11,7 +11,7 @@ import ray
 from ray import exceptions as lost
 
 from share_dist.errors import ShareDistError, WorkersLost
-from share_dist.fleet.cluster import NAMESPACE
+from share_dist.fleet.cluster import KEPT_MEMORY, NAMESPACE
 
 LOSSES = (lost.RayActorError, lost.ObjectLostError, lost.WorkerCrashedError, lost.NodeDiedError, lost.RaySystemError)
 """What a killed process or node looks like. Work is a function of its arguments, so it is simply asked for again."""
@@ -31,6 +31,7 @@ class RenderHandles:
 def make_pool(kind: Any, names: Sequence[str], arguments: tuple[Any, ...], cpus: float, gpus: float = 0.0) -> list[Any]:
     """Start actors of one kind, spread over the nodes; they live until they are dropped or this process ends."""
     options = {"num_cpus": cpus, "num_gpus": gpus, "namespace": NAMESPACE, "scheduling_strategy": "SPREAD"}
+    options["runtime_env"] = {"env_vars": KEPT_MEMORY}
     return [kind.options(name=name, **options).remote(*arguments) for name in names]
 
 

@@ -104,7 +104,8 @@ def load_checkpoint(source: Path | str | bytes, body_hash: str | None = None) ->
         raise WrongBody(
             f"{name} was trained on body {card['body_hash'][:12]}, but the body in use is {body_hash[:12]}."
             "\n  Pose and shape numbers of one body mean something else on another."
-            "\n  Set body.folder to the files it was trained with, or train a model on this body: share-dist train."
+            "\n  Set body.folder to the files it was trained with, or train a model on this body:"
+            "\n  share-dist train compact-hmr --body.folder DIR"
         )
     model = make_model(_config_from_card(card, name))
     fit_weights(model, weights, name)
@@ -184,7 +185,7 @@ def _read(source: Path | str | bytes) -> tuple[dict[str, Tensor], dict[str, Any]
         raise DamagedFile(
             f"{_name(source)} has no card of format {FORMAT}."
             f"\n  Found metadata: {', '.join(metadata) or 'none'}."
-            "\n  Weights of other projects need their reader; ours are written by save_checkpoint."
+            "\n  Weights of other projects need their reader; ours are written by `share-dist train` or `share`."
         )
     return weights, card
 

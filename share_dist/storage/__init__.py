@@ -8,6 +8,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     open_run(out, config_json)      -> Store   a run's folder, refused when it holds another run
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
     inside(store, name)             -> Store   the part of a store below `name`
+    require_same(store, key, wanted, ...)      refuses a store that describes something else
 """
 
 from share_dist.storage.once import MANIFEST as MANIFEST
@@ -17,6 +18,7 @@ from share_dist.storage.once import once as once
 from share_dist.storage.once import verify as verify
 from share_dist.storage.run import check as check
 from share_dist.storage.run import open_run as open_run
+from share_dist.storage.run import require_same as require_same
 from share_dist.storage.stores import FolderStore as FolderStore
 from share_dist.storage.stores import Store as Store
 from share_dist.storage.stores import inside as inside

@@ -48,7 +48,13 @@ def open_run(out: str | Path, config_json: str) -> Store:
         _refuse_strangers(store)
         _claim(store.root)
     if store.exists(CONFIG):
-        _refuse_other_settings(store, config_json)
+        require_same(
+            store,
+            CONFIG,
+            json.loads(config_json),
+            otherwise=f"{store.root} holds a run with other settings",
+            remedy="Choose another --out, or give the settings of that run to continue it.",
+        )
         _refuse_read_only(store)
     else:
         store.write_once(CONFIG, config_json.encode())
@@ -92,33 +98,40 @@ def _claim(root: Path) -> None:
     _CLAIMED[root] = file
 
 
-def _refuse_other_settings(store: FolderStore, config_json: str) -> None:
+def require_same(store: Store, key: str, wanted: Any, otherwise: str, remedy: str) -> None:
+    """Refuse to go on in a store whose JSON object `key` is not what is wanted now.
+
+    Args:
+        store: where the object lies.
+        key: its key; it is there.
+        wanted: the JSON value it should have.
+        otherwise: what it means when it has another; the message begins so, and lists the differences.
+        remedy: what to do then.
+
+    Raises:
+        errors.DamagedFile: the object is not JSON.
+        errors.OtherRun: it is another value.
+    """
     try:
-        found = json.loads(store.read(CONFIG))
+        found = json.loads(store.read(key))
     except ValueError as error:
         raise errors.DamagedFile(
-            f"{store.uri(CONFIG)} is not JSON ({error}), so nobody can say what run this is.\n"
+            f"{store.uri(key)} is not JSON ({error}), so nobody can say what this folder holds.\n"
             "  Choose another --out, or delete the folder."
         ) from error
-    wanted = json.loads(config_json)
-    if found == wanted:
-        return
-    lines = list(differences(found, wanted))
-    more = f"\n    and {len(lines) - _SHOWN_DIFFERENCES} more" if len(lines) > _SHOWN_DIFFERENCES else ""
-    raise errors.OtherRun(
-        f"{store.root} holds a run with other settings (there -> now):\n    "
-        + "\n    ".join(lines[:_SHOWN_DIFFERENCES])
-        + more
-        + "\n  Choose another --out, or give the settings of that run to continue it."
-    )
+    lines = list(_differences(found, wanted))
+    if lines:
+        more = [f"and {len(lines) - _SHOWN_DIFFERENCES} more"] if len(lines) > _SHOWN_DIFFERENCES else []
+        shown = "\n    ".join([*lines[:_SHOWN_DIFFERENCES], *more])
+        raise errors.OtherRun(f"{otherwise} (there -> now):\n    {shown}\n  {remedy}")
 
 
-def differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
+def _differences(found: Any, wanted: Any, name: str = "") -> Iterator[str]:
     """Yield one line ``name: found -> wanted`` for each setting in which two JSON values differ."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in sorted({*found, *wanted}):
             dotted = f"{name}.{key}" if name else key
-            yield from differences(found.get(key, "(not set)"), wanted.get(key, "(not set)"), dotted)
+            yield from _differences(found.get(key, "(not set)"), wanted.get(key, "(not set)"), dotted)
     elif found != wanted:
         yield f"{name or 'the whole'}: {_short(found)} -> {_short(wanted)}"
 

@@ -14,9 +14,8 @@ import shutil
 from safetensors.torch import load, save
 from torch import Tensor
 
-from share_dist.errors import DamagedFile, OtherRun
-from share_dist.storage import Store, commit, inside, is_committed, verify
-from share_dist.storage.run import differences
+from share_dist.errors import DamagedFile
+from share_dist.storage import Store, commit, inside, is_committed, require_same, verify
 from share_dist.training.config import TrainingJob
 
 JOB, FOLDER, STATE, FINISHED, RAY = "job.json", "checkpoints", "state.safetensors", "trained", "ray"
@@ -33,19 +32,19 @@ def claim(job: TrainingJob, store: Store) -> None:
 
     Raises:
         errors.OtherRun: the store holds another training; the message lists what differs.
+        errors.DamagedFile: its description is not JSON.
     """
     wanted = job.description()
     if not store.exists(JOB):
         store.write_once(JOB, json.dumps(wanted, indent=1, sort_keys=True).encode())
         return
-    found = json.loads(store.read(JOB))
-    lines = list(differences(found, wanted))
-    if lines:
-        raise OtherRun(
-            f"{store.uri(JOB)} describes another training than '{job.name}' (there -> now):\n    "
-            + "\n    ".join(lines[:12])
-            + "\n  Its checkpoints are not used. Choose another --out, or give that training's settings to continue it."
-        )
+    require_same(
+        store,
+        JOB,
+        wanted,
+        otherwise=f"{store.uri(JOB)} describes another training than '{job.name}'",
+        remedy="Its checkpoints are not used. Choose another --out, or give that training's settings to continue it.",
+    )
 
 
 def latest_step(store: Store) -> int:

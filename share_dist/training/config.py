@@ -65,7 +65,7 @@ class TrainingJob:
     """What is learned: everything that decides the weights, apart from rounding."""
 
     name: str
-    """Shown in the progress lines, such as "round-00"."""
+    """Shown in the progress lines, such as "round 1"."""
 
     start: bytes | ModelConfig
     """The checkpoint file to go on from, as bytes, or the network to train from scratch."""

@@ -14,8 +14,9 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from share_dist.body import BodyLayer, load_body
+from share_dist.body import BodyConfig, BodyLayer, load_body
 from share_dist.errors import NotWritable
+from share_dist.fleet import KEPT_MEMORY
 from share_dist.learning import Learner, StepReport, batch_numbers, learning_rate_at, total_steps
 from share_dist.models import Regressor, checkpoint_bytes, fit_weights, load_checkpoint, make_model
 from share_dist.seeds import derived_seed
@@ -37,6 +38,9 @@ class RankTask:
     """What travels to each rank."""
 
     job: TrainingJob
+    body: BodyConfig
+    """The job's, found from any folder."""
+
     config: TrainingConfig
     store: Store
     pictures: Pictures
@@ -109,7 +113,7 @@ def make_engine(
     """Build the network as it is after `start` steps, AdamW's moments too, and return it with the whole feed."""
     job = task.job
     state = checkpoints.load_state(task.store, start) if start else {}
-    body = load_body(job.body)
+    body = load_body(task.body)
     model = starting_model(job, body.hash)
     if state:
         weights = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
@@ -168,7 +172,7 @@ def write_model(task: RankTask, engine: Engine, rank: int, key: str) -> None:
     if rank:
         return
     job = task.job
-    body = load_body(job.body)
+    body = load_body(task.body)
     model = starting_model(job, body.hash)
     fit_weights(model, weights, "the trained network")
     card = {**job.card, "body_hash": body.hash, "training": {"name": job.name, **job.description()}}
@@ -179,13 +183,6 @@ def worker_environment(threads: int) -> dict[str, str]:
     """Return the environment a rank's process must start with, because libraries read it once.
 
     Threads that go to sleep at every barrier lost a quarter of all steps' time on two cores, and threads that spin for
-    long take the cores from renderers; a millisecond is neither. The large arrays that each step takes and gives back
-    stay the process's own, in huge pages: had from the kernel anew each time, they cost a fifth of a step.
+    long take the cores from renderers; a millisecond is neither.
     """
-    keep = 2**33
-    memory = {"hugetlb": 1, "mmap_threshold": keep, "trim_threshold": keep}
-    return {
-        "OMP_NUM_THREADS": str(threads),
-        "GOMP_SPINCOUNT": "20000",
-        "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}={value}" for name, value in memory.items()),
-    }
+    return {"OMP_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "20000", **KEPT_MEMORY}

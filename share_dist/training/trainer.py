@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,7 +100,9 @@ def _fit(
     from ray.train import TrainingFailedError
 
     interrupt, channel = signal.getsignal(signal.SIGINT), f"progress/{job.name}/{uuid.uuid4().hex}"
-    task = RankTask(job, config, store, pictures, channel, _threads(config))
+    # Ranks of a cluster that was there before work in folders of their own.
+    body = job.body.absolute()
+    task = RankTask(job, body, config, store, pictures, channel, threads_each(config, ray.nodes()))
     for failures in range(config.worker_failures + 1):
         try:
             with DriverEcho(channel, say):
@@ -152,12 +154,20 @@ def _knobs() -> dict[str, str]:
     return {**_KNOBS, **({"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"} if alone else {})}
 
 
-def _threads(config: TrainingConfig) -> int:
+def threads_each(config: TrainingConfig, nodes: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many cores each worker computes with: its share of the smallest node that can hold one.
+
+    Args:
+        config: how many workers, and whether with GPUs.
+        nodes: as `ray.nodes()` describes them; a head node is often there without a core.
+    """
     if config.threads_per_worker is not None:
         return config.threads_per_worker
-    cores = min(int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["Alive"])
-    here = -(-config.workers // max(sum(node["Alive"] for node in ray.nodes()), 1))
-    return max(cores // here, 1)
+    needed = ("CPU", "GPU") if config.use_gpu else ("CPU",)
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    cores = [int(has["CPU"]) for has in alive if all(has.get(kind, 0.0) >= 1 for kind in needed)]
+    here = -(-config.workers // max(len(cores), 1))
+    return max(min(cores, default=1) // here, 1)
 
 
 def _require_room(config: TrainingConfig) -> None:

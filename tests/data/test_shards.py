@@ -13,12 +13,28 @@ from PIL import Image
 from share_dist import errors
 from share_dist.body import PeopleDistribution
 from share_dist.camera import Everyday
-from share_dist.data import index_card, read_shards, shard_bytes, write_shard, write_shards
-from share_dist.render import RenderConfig, make_renderer
+from share_dist.data import (
+    index_card,
+    read_index,
+    read_shards,
+    shard_bytes,
+    shard_is_done,
+    shard_numbers,
+    write_index,
+    write_shard,
+)
+from share_dist.render import Records, RenderConfig, make_renderer
 from share_dist.scene import SceneConfig, SceneDistribution, ViewPlan
 from share_dist.storage import FolderStore
 
 COUNT = 260
+TAR = "shard-00001/records.tar"
+
+
+def write_all(store, card, records):
+    write_index(store, card)
+    for index in range(card["shards"]):
+        write_shard(store, index, shard_bytes(records.take(shard_numbers(index, COUNT)), card))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +61,7 @@ def records(draw):
 @pytest.fixture
 def store(tmp_path, card, records):
     folder = FolderStore(tmp_path)
-    write_shards(COUNT, lambda numbers: records.take(numbers), folder, card)
+    write_all(folder, card, records)
     return folder
 
 
@@ -60,7 +76,7 @@ def test_every_array_comes_back_exactly(store, records, figure):
 
 def test_a_shard_reads_as_webdataset_samples(store, records, figure):
     """Consecutive members that share a name up to the first dot are one sample: picture, arrays, JSON."""
-    with tarfile.open(store.local_path("shard-00001/records.tar")) as tar:
+    with tarfile.open(store.local_path(TAR)) as tar:
         names = tar.getnames()
         assert names[:3] == ["00000256.png", "00000256.npz", "00000256.json"]
         picture = np.array(Image.open(tar.extractfile(names[0])))
@@ -76,13 +92,54 @@ def test_the_same_records_are_the_same_bytes(records, card):
     assert shard_bytes(part, card) == shard_bytes(part, card)
 
 
-def test_finished_shards_are_not_made_again(store, card):
-    write_shards(COUNT, lambda numbers: pytest.fail("made again"), store, card)
+def test_a_finished_shard_stays_as_it_is(store):
+    assert [shard_is_done(store, index) for index in range(3)] == [True, True, False]
+    before = store.read(TAR)
+    write_shard(store, 1, b"made again")
+    assert store.read(TAR) == before
 
 
-def test_another_data_set_in_the_same_place_is_refused(store, card, draw):
+def test_another_data_set_in_the_same_place_is_refused(store, card):
     with pytest.raises(errors.OtherRun, match="another data set"):
-        write_shards(COUNT, draw, store, card | {"plan_hash": "other"})
+        write_index(store, card | {"plan_hash": "other"})
+
+
+def test_an_index_of_another_release_is_refused_by_its_format(tmp_path, card):
+    store = FolderStore(tmp_path)
+    write_index(store, card | {"format": "shards-v1"})
+    for ask in (read_index, lambda store: next(read_shards(store)), lambda store: write_index(store, card)):
+        with pytest.raises(errors.DamagedFile, match=r"index\.json .* shards-v1, not shards-v2.\n.*another --out"):
+            ask(store)
+
+
+@pytest.mark.parametrize("content", [["a list"], {"count": 3}])
+def test_an_index_that_is_something_else_is_refused(tmp_path, content):
+    write_index(FolderStore(tmp_path), content)
+    with pytest.raises(errors.DamagedFile, match=r"index\.json cannot be used: it is not whole"):
+        read_index(FolderStore(tmp_path))
+
+
+def test_a_shard_that_lacks_an_array_is_named(tmp_path, card, records, monkeypatch):
+    """As the shards of shards-v1 lack `everyday`."""
+    store, part, arrays = FolderStore(tmp_path), records.take(range(3)), records.take(range(3)).arrays()
+    del arrays["everyday"]
+    monkeypatch.setattr(Records, "arrays", lambda self: arrays)
+    write_index(store, card)
+    write_shard(store, 0, shard_bytes(part, card))
+    with pytest.raises(errors.DamagedFile, match=r"shard-00000/records.tar .* shards-v2 .*everyday"):
+        next(read_shards(store))
+
+
+def test_a_shard_with_a_folder_inside_is_none_of_ours(tmp_path, card):
+    store, sink = FolderStore(tmp_path), io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as tar:
+        folder = tarfile.TarInfo("00000000")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+    write_index(store, card)
+    write_shard(store, 0, sink.getvalue())
+    with pytest.raises(errors.DamagedFile, match="00000000 is not a file"):
+        next(read_shards(store))
 
 
 def test_data_of_another_body_is_refused(store):
@@ -93,7 +150,7 @@ def test_data_of_another_body_is_refused(store):
 def test_one_shard_of_another_body_among_ours_is_refused(tmp_path, card, records, figure):
     store = FolderStore(tmp_path)
     write_shard(store, 1, shard_bytes(records.take(range(256, COUNT)), card | {"body_hash": "f" * 64}))
-    write_shards(COUNT, lambda numbers: records.take(numbers), store, card)
+    write_all(store, card, records)
     shards = read_shards(store, figure.hash)
     next(shards)
     with pytest.raises(errors.WrongBody, match="shard-00001"):

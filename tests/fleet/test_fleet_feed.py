@@ -73,12 +73,15 @@ def test_the_source_travels_into_another_process(fleet, plan, renderer, figure):
 
 
 def test_shards_written_by_renderers_are_those_of_the_plain_loop(fleet, plan, renderer, figure, tmp_path):
-    from share_dist.data import index_card, read_shards, write_shards
+    from share_dist.data import index_card, read_shards, shard_bytes, shard_numbers, write_index, write_shard
     from share_dist.storage import FolderStore
 
     here, there = FolderStore(tmp_path / "here"), FolderStore(tmp_path / "there")
     card = index_card(plan, 300, figure.hash, renderer.config)
-    write_shards(300, lambda numbers: renderer.records(plan.views(numbers, figure)), here, card)
+    write_index(here, card)
+    for index in range(card["shards"]):
+        records = renderer.records(plan.views(shard_numbers(index, 300), figure))
+        write_shard(here, index, shard_bytes(records, card))
     assert fleet.write_shards(plan, 300, there) == card
     assert here.list() == there.list()
     assert all(here.read(key) == there.read(key) for key in here.list())

@@ -14,7 +14,7 @@ from share_dist.models import ModelConfig
 from share_dist.storage import FolderStore
 from share_dist.training import TrainingConfig, check, checkpoints, require_even_batches
 from share_dist.training.rank import BatchSlices, RankTask, run_rank
-from share_dist.training.trainer import with_settled_precision
+from share_dist.training.trainer import threads_each, with_settled_precision
 
 STATE = {"model.weight": torch.arange(6.0), "exp_avg.weight": torch.ones(6)}
 
@@ -53,6 +53,44 @@ def test_the_store_of_another_training_is_refused_and_the_difference_named(tmp_p
     assert json.loads(store.read("job.json"))["learning"]["learning_rate"] == 0.001
 
 
+def test_a_damaged_description_of_a_training_is_an_error_that_says_what_to_do(tmp_path):
+    store = FolderStore(tmp_path)
+    store.write_once("job.json", b'{"seed": ')
+    with pytest.raises(errors.DamagedFile, match=r"job\.json is not JSON(.|\n)*delete the folder"):
+        checkpoints.claim(JOB, store)
+
+
+def test_a_long_list_of_differences_is_cut(tmp_path):
+    store = FolderStore(tmp_path)
+    store.write_once("job.json", json.dumps({f"setting_{n:02d}": n for n in range(40)}).encode())
+    with pytest.raises(errors.OtherRun, match=r"\n    and \d+ more\n  Its checkpoints are not used"):
+        checkpoints.claim(JOB, store)
+
+
+def node(alive=True, **resources):
+    return {"Alive": alive, "Resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "threads"),
+    [
+        ([node(CPU=2.0)], {}, 2),
+        ([node(CPU=8.0)], {"workers": 3}, 2),
+        ([node(CPU=2.0)], {"workers": 4}, 1),
+        ([node(CPU=16.0), node(CPU=4.0)], {"workers": 2}, 4),
+        ([node(memory=1e9), node(CPU=8.0), node(CPU=8.0)], {"workers": 2}, 8),
+        ([node(CPU=0.5), node(CPU=8.0)], {"workers": 2}, 4),
+        ([node(alive=False), node(alive=False, CPU=1.0), node(CPU=8.0)], {}, 8),
+        ([node(CPU=4.0), node(CPU=32.0, GPU=4.0)], {"workers": 4, "use_gpu": True}, 8),
+        ([], {}, 1),
+        ([node(CPU=8.0)], {"threads_per_worker": 3}, 3),
+    ],
+)
+def test_workers_share_the_cores_of_the_nodes_that_can_hold_them(nodes, settings, threads):
+    """A head node is often there without a core, and with GPUs only nodes that have some count."""
+    assert threads_each(TrainingConfig(**settings), nodes) == threads
+
+
 def test_precision_is_settled_once_so_that_a_resume_elsewhere_is_refused_not_mixed(tmp_path, monkeypatch):
     store, job = FolderStore(tmp_path), replace(JOB, learning=replace(LEARNING, precision="auto"))
     monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: True)
@@ -64,7 +102,7 @@ def test_precision_is_settled_once_so_that_a_resume_elsewhere_is_refused_not_mix
 
 def test_a_rank_that_does_not_see_the_drivers_folder_refuses_to_begin(tmp_path):
     """Its checkpoints would stay on its own node, where nobody looks for them."""
-    task = RankTask(JOB, TrainingConfig(), FolderStore(tmp_path), None, "progress/toy", 1)
+    task = RankTask(JOB, JOB.body, TrainingConfig(), FolderStore(tmp_path), None, "progress/toy", 1)
     with pytest.raises(errors.NotWritable, match=r"job\.json(.|\n)*every node mounts"):
         run_rank(task)
 
