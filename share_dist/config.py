@@ -97,11 +97,6 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise BadSetting(f"seed is {self.seed}, but it must be a whole number from 0 to 2**63 - 1.")
-        if self.model.checkpoint is None and self.model.architecture.input_px != self.render.size_px:
-            raise BadSetting(
-                f"model.architecture.input-px is {self.model.architecture.input_px}, but render.size-px is "
-                f"{self.render.size_px}; the network sees what is rendered, so set both alike."
-            )
 
 
 def config_json(config: RunConfig, command: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import tyro
 from share_dist import errors
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
+from share_dist.render import RenderConfig
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,18 @@ def survey(words: list[str]) -> int:
     options = read_options(RunOptions, "survey", words)
     print(run_survey(options.config, options.out))
     print(f"\nThe rows are Parquet files under {options.out}/survey; repair the model next with")
-    print(f"  share-dist share demo{chosen_model(options.config)} --out runs/repaired")
+    print(f"  share-dist share demo{same_model(options.config, options.config.model.checkpoint)} --out runs/repaired")
     return 0
 
 
-def chosen_model(config: RunConfig) -> str:
-    """The option that names the same model again; nothing for the built-in one."""
-    return f" --model.checkpoint {config.model.checkpoint}" if config.model.checkpoint else ""
+def same_model(config: RunConfig, checkpoint: Path | None) -> str:
+    """The options by which another command finds this model, its body and the size of its pictures."""
+    words = ["--model.checkpoint", str(checkpoint)] if checkpoint else []
+    if config.body.folder:
+        words += ["--body.folder", str(config.body.folder), "--body.gender", config.body.gender]
+    if config.render.size_px != RenderConfig().size_px:
+        words += ["--render.size-px", str(config.render.size_px)]
+    return f" {shlex.join(words)}" if words else ""
 
 
 def train(words: list[str]) -> int:
@@ -97,7 +104,7 @@ def train(words: list[str]) -> int:
     options = read_options(RunOptions, "train", words)
     model_path = run_base_training(options.config, options.out)
     print(f"\nThe model is {model_path}; its curve lies beside it. Survey it next:")
-    print(f"  share-dist survey demo --model.checkpoint {model_path} --out {options.out}-survey")
+    print(f"  share-dist survey demo{same_model(options.config, model_path)} --out {options.out}-survey")
     return 0
 
 

@@ -15,7 +15,7 @@ from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import everyday_plan, judge_plans, steer_plans
 from share_dist.loop.rounds import Run
-from share_dist.loop.start import checked_start
+from share_dist.loop.start import checked_start, settled
 from share_dist.metrics import distances_mm, procrustes
 from share_dist.storage import inside, open_run
 from share_dist.survey import figures
@@ -34,6 +34,7 @@ def run_base_training(config: RunConfig, out: Path) -> Path:
     start = checked_start(config)
     body = load_body(config.body)
     store = open_run(out, config_json(config, "train"))
+    config = settled(config, store)
     plan = everyday_plan(config)
     job = TrainingJob(
         name="base",

@@ -51,7 +51,9 @@ class Progress:
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
         """Add the time inside to the stage's, and keep the sum every few seconds in case this process is killed."""
-        earlier, started, over = self.seconds.get(name, 0.0), time.monotonic(), threading.Event()
+        # Set here, because the thread below may not add a key while another part of the run reads the table.
+        earlier = self.seconds.setdefault(name, 0.0)
+        started, over = time.monotonic(), threading.Event()
 
         def note() -> None:
             self.seconds[name] = round(earlier + time.monotonic() - started, 2)

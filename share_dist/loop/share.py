@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from share_dist import __version__, errors
-from share_dist.config import RunConfig, config_json
+from share_dist.config import RunConfig, config_json, plain
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
@@ -30,7 +30,7 @@ from share_dist.loop.rounds import (
     stored_landscape,
     stored_plan,
 )
-from share_dist.loop.start import checked_model, require_two_blocks
+from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
 from share_dist.report import table_text
 from share_dist.storage import once, open_run
@@ -56,13 +56,13 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
-        result = _share(Run(config, store, fleet), base, out.resolve().name)
+        result = _share(Run(settled(config, store), store, fleet), base, out.resolve().name)
     if not any(row["accepted"] for row in result.summary["rounds"]):
         raise errors.RepairFailed(
-            f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n"
-            f"  The page says why: {result.report_path}\n"
-            "  Try more --share.attempts, or a higher --share.everyday-share, with another --out.\n\n"
-            f"{result.table}"
+            f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n\n"
+            f"{result.table}\n\n"
+            "  Try more --share.attempts, or a higher --share.everyday-share, with another --out.\n"
+            f"  The page says why each was refused: {result.report_path}"
         )
     return result
 
@@ -129,6 +129,7 @@ def _summary(
         "models": {"before": before["everyday"].meta["model_hash"], "after": after["everyday"].meta["model_hash"]},
         "plans": _plans(run),
         "versions": versions(),
+        "machinery": plain({"fleet": asdict(config.fleet), "training": asdict(config.training)}),
     }
 
 

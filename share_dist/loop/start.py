@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from share_dist.body import load_body
 from share_dist.config import RunConfig
 from share_dist.errors import BadSetting
 from share_dist.landscape.fit import FEWEST_VIEWS
-from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint
+from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, settled_precision
 from share_dist.scene import SceneDistribution
+from share_dist.storage import Store, once
 from share_dist.survey import BLOCK
 from share_dist.training import require_even_batches
 
@@ -37,7 +42,47 @@ def checked_start(config: RunConfig) -> bytes | ModelConfig:
     """
     _check_work(config)
     path = config.model.checkpoint
-    return _checked_checkpoint(config, path) if path else config.model.architecture
+    return _checked_checkpoint(config, path) if path else _checked_architecture(config)
+
+
+def _checked_architecture(config: RunConfig) -> ModelConfig:
+    architecture = config.model.architecture
+    if architecture.input_px != config.render.size_px:
+        raise BadSetting(
+            f"model.architecture.input-px is {architecture.input_px}, but render.size-px is {config.render.size_px}; "
+            "the network sees what is rendered, so set both alike."
+        )
+    if config.learning.frozen_batch_norm:
+        raise BadSetting(
+            "learning.frozen-batch-norm keeps the statistics of a network that never saw a picture.\n"
+            "  Train the recipe compact-hmr, set --learning.no-frozen-batch-norm, or start from a --model.checkpoint."
+        )
+    return architecture
+
+
+def settled(config: RunConfig, store: Store) -> RunConfig:
+    """Replace the precision `auto` by what this machine has, once for all surveys and trainings of a run.
+
+    The answer is kept with the run: gone on with on another machine, its figures before and after would else come from
+    two arithmetics.
+    """
+    devices = {"survey": config.fleet.evaluator_gpus, "learning": config.training.use_gpu}
+
+    def decide() -> dict[str, str]:
+        return {
+            room: settled_precision(getattr(config, room).precision, torch.device("cuda" if on_gpu else "cpu"))
+            for room, on_gpu in devices.items()
+        }
+
+    chosen = once(
+        store,
+        "precision",
+        decide,
+        lambda made, stage: stage.write_once("precision.json", json.dumps(made).encode()),
+        lambda stage: json.loads(stage.read("precision.json")),
+    )
+    rooms = {room: replace(getattr(config, room), precision=precision) for room, precision in chosen.items()}
+    return replace(config, **rooms)
 
 
 def _check_work(config: RunConfig) -> None:

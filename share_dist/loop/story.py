@@ -75,7 +75,8 @@ def what_it_holds(store: Store) -> str:
 
 def story_of(store: Store) -> Story:
     """Read everything the page tells from a run's store."""
-    summary, settings = json.loads(store.read(SUMMARY)), json.loads(store.read("config.json"))
+    summary = json.loads(store.read(SUMMARY))
+    settings = json.loads(store.read("config.json")) | summary["machinery"]
     arrays = load_arrays(inside(store, EXHIBITS))
     before, after = (Survey.load(inside(store, f"judge-{when}/all_cameras")) for when in ("before", "after"))
     rows = SurveyRows(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet
+from share_dist.landscape import HeldOut, LandscapeConfig, columns_of, held_out
+from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.loop.rounds import Run, camera_pool, find_weak_views
-from share_dist.loop.start import checked_model
+from share_dist.loop.start import checked_model, settled
 from share_dist.rome import Regions
 from share_dist.storage import open_run
-from share_dist.survey import figures
+from share_dist.survey import Survey, figures
 
 
 def run_survey(config: RunConfig, out: Path) -> str:
@@ -24,7 +29,7 @@ def run_survey(config: RunConfig, out: Path) -> str:
     model = checked_model(config)
     store = open_run(out, config_json(config, "survey"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
-        run = Run(config, store, fleet)
+        run = Run(settled(config, store), store, fleet)
         surveys = run.steer(model, "survey", "survey")
         pool = camera_pool(run)
         landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], pool)
@@ -32,18 +37,33 @@ def run_survey(config: RunConfig, out: Path) -> str:
     # Over the cameras that were surveyed: elsewhere, as below the floor, the landscape only guesses.
     shares = landscape.shares(pool)
     variance = {"variance_over": config.camera.target, "variance_shares": shares}
-    store.overwrite("summary.json", json.dumps({**summary, **variance}, indent=1).encode())
-    return survey_table(summary, shares, config.camera.target, regions)
+    foretold = halves_foretold(surveys[config.camera.target], config.landscape)
+    kept = {**summary, **variance, "held_out": asdict(foretold) if foretold else None}
+    store.overwrite("summary.json", json.dumps(kept, indent=1).encode())
+    return survey_table(summary, shares, config.camera.target, regions, foretold)
 
 
-def survey_table(summary: dict[str, Any], shares: dict[str, float], measure: str, regions: Regions) -> str:
-    """Lay a survey out for a terminal: figures, where the variance comes from, the weak regions.
+def halves_foretold(survey: Survey, config: LandscapeConfig) -> HeldOut | None:
+    """How well the landscape of the even views foretells the odd ones; None where half of them are too few for one."""
+    columns = columns_of(survey)
+    odd = np.asarray(columns["view_number"]) % 2 == 1
+    if np.count_nonzero(odd) < FEWEST_VIEWS:
+        return None
+    even_half, odd_half = ({name: np.asarray(values)[part] for name, values in columns.items()} for part in (~odd, odd))
+    return held_out(even_half, odd_half, config)
+
+
+def survey_table(
+    summary: dict[str, Any], shares: dict[str, float], measure: str, regions: Regions, foretold: HeldOut | None
+) -> str:
+    """Lay a survey out for a terminal: figures, where the variance comes from, how far to trust it, the weak regions.
 
     Args:
         summary: figures by camera distribution.
         shares: where the variance of single views comes from; a part that works against others is below 0.
         measure: the camera distribution over which the shares were taken.
         regions: from the landscape of the same survey.
+        foretold: how well one half of the survey foretells the other.
     """
     lines = [f"{'':14}{'MPJPE':>10}{'PA-MPJPE':>10}{'PVE':>10}{'root':>9}{'flips':>8}"]
     for name, found in summary.items():
@@ -59,6 +79,8 @@ def survey_table(summary: dict[str, Any], shares: dict[str, float], measure: str
     ]
     lines += ["", f"what a single view's error depends on, over the cameras of {measure}:"]
     lines += [f"  {name:28}{100 * share:5.1f} %" for name, share in shares.items() if abs(share) >= 0.005]
+    if foretold:
+        lines += ["", *foretold_lines(foretold)]
     lines += ["", "regions of maximal error (peak → share of all excess):"]
     for region in list(regions)[:8]:
         at = region.peak
@@ -67,3 +89,13 @@ def survey_table(summary: dict[str, Any], shares: dict[str, float], measure: str
             f"  {region.peak_mm:6.0f} ± {region.peak_deviation_mm:.0f} mm  {100 * region.mass_share:5.1f} %"
         )
     return "\n".join(lines)
+
+
+def foretold_lines(found: HeldOut) -> list[str]:
+    """The landscape beside the table of nearest neighbours, on views that neither has seen."""
+    return [
+        f"errors of {found.views:,} views foretold from as many others (single views scatter, so R² stays below 1):",
+        f"  {'the landscape':28}R² {found.r2:5.2f}  RMSE {found.rmse_mm:6.1f} mm  "
+        f"{100 * found.within_90:.0f} % inside its 90 % band",
+        f"  {'mean of the nearest views':28}R² {found.neighbours_r2:5.2f}  RMSE {found.neighbours_rmse_mm:6.1f} mm",
+    ]

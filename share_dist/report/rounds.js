@@ -3,7 +3,7 @@
 function buildRounds(host) {
   const shown = new Set();
   for (const round of data.rounds) {
-    // Further attempts at a round aim at the same regions with gentler settings.
+    // Further attempts at a round aim at the same regions at a shorter step.
     if (!round.regions.length || shown.has(round.round)) continue;
     shown.add(round.round);
     const attempts = data.rounds.filter((other) => other.round === round.round);

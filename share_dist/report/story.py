@@ -81,14 +81,14 @@ class RoundMark:
     """One sentence: why it was accepted or not."""
 
     attempt: int = 1
-    """Counted from 1; a rejected round is tried again from the last accepted model."""
+    """Counted from 1; each further one goes a shorter step from the base model towards the same trained weights."""
 
     steer_before_mm: Mapping[str, float] = field(default_factory=dict)
     """MPJPE on steer views by camera distribution, as {"all_cameras": 131.2, "everyday": 71.0}."""
 
     steer_after_mm: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What this attempt used that is worth a line, as {"learning_rate": 3e-4}."""
+    """What this attempt used that is worth a line, as {"step": 0.8, "folder": "round-00/attempt-1"}."""
 
     regions: Sequence[RegionMark] = ()
     mean_mm: Float[np.ndarray, "point"] | None = None

@@ -29,7 +29,7 @@ def test_the_table_of_a_survey_names_the_cameras_over_which_variance_is_shared()
     means = {"mpjpe_mm": 200.0, "pa_mpjpe_mm": 100.0, "pve_mm": 220.0, "root_error_deg": 20.0, "flip_share": 0.01}
     figures = means | {"by_elevation": []}
     shares = {"direction": 0.41, "distance": -0.02, "direction × distance": 0.001, "not the camera": 0.609}
-    said = survey_table({"all_cameras": figures}, shares, "all_cameras", [])
+    said = survey_table({"all_cameras": figures}, shares, "all_cameras", [], None)
     assert "what a single view's error depends on, over the cameras of all_cameras:" in said
     assert "-2.0 %" in said, "a part that works against others is shown"
     assert "direction × distance" not in said, "nothing is said of what is nearly nothing"

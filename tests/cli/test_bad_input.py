@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
+from share_dist.body import smpl_arrays
 from share_dist.cli import main
 from share_dist.models import ModelConfig, make_model, save_checkpoint
 
@@ -31,6 +36,12 @@ def checkpoint(figure, tmp_path):
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, make_model(ModelConfig(width=8, hidden=32)), {"body_hash": figure.hash})
     return path
+
+
+def read_card(path):
+    """The text beside a checkpoint's weights."""
+    with safe_open(path, "pt") as file:
+        return file.metadata()
 
 
 def test_an_unknown_command_names_the_nearest(capsys):
@@ -88,6 +99,61 @@ def test_an_empty_body_folder_is_refused_and_nothing_is_written(capsys, tmp_path
     said = answer(capsys, "share", "demo", "--body.folder", str(tmp_path / "smpl"), "--out", str(tmp_path / "run"))
     assert "BodyFilesMissing" in said
     assert "SMPL_NEUTRAL" in said
+    assert not (tmp_path / "run").exists()
+
+
+class Intruder:
+    """What a hostile file would run when it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, ("intruded",)
+
+
+def test_a_pickle_that_names_a_class_is_refused_and_not_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smpl").mkdir()
+    (tmp_path / "smpl/SMPL_NEUTRAL.pkl").write_bytes(pickle.dumps({"v_template": Intruder()}))
+    said = answer(capsys, "share", "demo", "--body.folder", "smpl", "--out", "run")
+    assert "UnsafePickle" in said
+    assert "mkdir" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["smpl"]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [(lambda array: array[:10], "(10, 3)"), (lambda array: array * np.float32(np.nan), "NaN")],
+)
+def test_an_npz_with_wrong_shapes_or_nan_is_refused(capsys, tmp_path, figure, change, found):
+    arrays = smpl_arrays(figure)
+    (tmp_path / "smpl").mkdir()
+    np.savez(tmp_path / "smpl/SMPL_NEUTRAL.npz", **(arrays | {"v_template": change(arrays["v_template"])}))
+    said = answer(capsys, "share", "demo", "--body.folder", str(tmp_path / "smpl"), "--out", str(tmp_path / "run"))
+    assert "v_template" in said
+    assert found in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_with_the_names_that_differ(capsys, tmp_path, checkpoint):
+    weights, card = load_file(checkpoint), read_card(checkpoint)
+    weights["head.fc9.weight"] = weights.pop("head.fc1.weight")
+    save_file(weights, checkpoint, card)
+    said = answer(capsys, "survey", "demo", "--model.checkpoint", str(checkpoint), "--out", str(tmp_path / "run"))
+    assert "WrongArchitecture" in said
+    assert "head.fc9.weight" in said
+    assert "head.fc1.weight" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_pictures_of_another_size_than_the_model_sees_are_refused(capsys, tmp_path):
+    said = answer(capsys, "share", "demo", "--render.size-px", "224", "--out", str(tmp_path / "run"))
+    assert "sees pictures of 96 px, but render.size-px is 224. Set --render.size-px 96" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_from_nothing_with_frozen_statistics_is_refused(capsys, tmp_path):
+    said = answer(capsys, "train", "demo", "--out", str(tmp_path / "run"))
+    assert "statistics of a network that never saw a picture" in said
+    assert "compact-hmr" in said
     assert not (tmp_path / "run").exists()
 
 
