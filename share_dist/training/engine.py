@@ -147,16 +147,20 @@ class Engine:
         return self.adamw.state[weight][key]
 
     def _set_moment(self, weight: Tensor, key: str, value: Tensor) -> None:
-        if self.stage:
+        if self.stage == 3:
+            self.deepspeed.utils.safe_set_local_optimizer_state(weight, own_piece(weight, value), key)
+        elif self.stage:
             self.deepspeed.utils.safe_set_full_optimizer_state(weight, value, key)
         else:
             self.adamw.state[weight][key].copy_(value)
 
     def _set_weight(self, weight: Tensor, value: Tensor) -> None:
+        if self.stage == 3:
+            self.deepspeed.utils.safe_set_local_fp32_param(weight, own_piece(weight, value))
+            return
         if self.stage:
             self.deepspeed.utils.safe_set_full_fp32_param(weight, value)
-        if self.stage < 3:
-            weight.data.copy_(value)
+        weight.data.copy_(value)
 
     def _average_buffers(self) -> None:
         """Make batch norm's statistics, learned by each rank from its own pictures, the same on all ranks."""
@@ -166,6 +170,17 @@ class Engine:
             if value.is_floating_point():
                 torch.distributed.all_reduce(value)
                 value /= torch.distributed.get_world_size()
+
+
+def own_piece(weight: Any, whole: Tensor) -> Tensor:
+    """Cut out what this rank holds of a weight at stage 3: equal pieces, the last one filled up with zeros.
+
+    DeepSpeed 0.19.8 does this by itself only where the ranks divide the size; elsewhere it reads beyond the end.
+    """
+    size = weight.ds_tensor.numel()
+    ranks = torch.distributed.get_world_size()
+    filled = nn.functional.pad(whole.flatten(), (0, size * ranks - whole.numel()))
+    return filled.narrow(0, size * torch.distributed.get_rank(), size)
 
 
 def _plain(value: Tensor) -> Tensor:

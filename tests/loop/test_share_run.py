@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as parquet
 import pytest
 from browser import Browser, missing
@@ -56,10 +57,23 @@ def kill_when(out: Path, pattern: str) -> str:
         while not any(out.glob(pattern)):
             assert driver.poll() is None, f"the driver ended before there was a {pattern}"
             time.sleep(0.02)
+        family = psutil.Process(driver.pid).children(recursive=True)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
+        # Ray's two agents may look for their dead cluster for a minute more; they hold nothing and do nothing.
+        busy = [other for other in family if not name_of(other).endswith("Agent")]
+        assert len(busy) >= 4
+        assert psutil.wait_procs(busy, timeout=60)[1] == [], "processes of a dead driver go on"
         said.seek(0)
         return said.read()
+
+
+def name_of(process: psutil.Process) -> str:
+    """A process's name, which Ray sets to what it does; empty once it is gone."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def rows(out: Path, surveys: str = "judge-*") -> dict[str, dict[str, list]]:

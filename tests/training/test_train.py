@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import ray
 import torch
@@ -155,49 +153,3 @@ def test_a_cluster_that_stays_busy_ends_in_an_error_not_in_waiting(local_ray, tm
 class _Holder:
     def ready(self) -> bool:
         return True
-
-
-@pytest.fixture
-def driver(tmp_path):
-    """Starts drive.py on a folder; whatever is left of it dies with the test."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("drive.py")), str(tmp_path)]
-        environment = {**os.environ, "RAY_ADDRESS": ""}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-
-
-def name_of(process: psutil.Process) -> str:
-    """A process's name, which Ray sets to what it does; empty once it is gone."""
-    try:
-        return process.name()
-    except psutil.NoSuchProcess:
-        return ""
-
-
-def test_a_training_killed_with_its_driver_goes_on_to_the_very_bits(driver, plain, tmp_path):
-    store = FolderStore(tmp_path)
-    first = driver()
-    while checkpoints.latest_step(store) == 0:
-        assert first.poll() is None
-        time.sleep(0.01)
-    family = psutil.Process(first.pid).children(recursive=True)
-    first.kill()
-    assert checkpoints.finished_model(store) is None, "the training was over before it could be killed"
-    assert len(family) >= 4
-    # Ray's two agents may look for their dead cluster for a minute more; they hold nothing and do nothing.
-    busy = [other for other in family if not name_of(other).endswith("Agent")]
-    _, left = psutil.wait_procs(busy, timeout=60)
-    assert left == [], "processes of a dead driver go on"
-
-    output, _ = driver().communicate(timeout=120)
-    assert "toy training  goes on after step" in output
-    assert_same_bits(tmp_path / "trained/model.safetensors", plain[0])
-    assert losses_in(tmp_path) == pytest.approx(plain[1], rel=1e-6)
