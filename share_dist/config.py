@@ -53,16 +53,16 @@ class ShareConfig:
 
     everyday_tolerance: float = 0.01
     """A round is rejected when everyday MPJPE on steer views exceeds the base model's by more than this share. Steer
-    people are of the kinds that were trained on, so what strangers lose is more: a third of the loss that is promised
-    at most (3 %) leaves room for it, and on steer views four fifths of a step still repaired a sixth of all errors."""
+    people are of the kinds that were trained on and strangers lose more, so only a third of the loss that is promised
+    at most (3 %) is allowed."""
 
     attempts: int = 5
     """Tries a round gets; each further one takes a gentler step towards the weights that the round trained."""
 
     gentler: float = 0.8
     """Factor on the step at each further try: how far to go from the base model's weights to the fine-tuned ones. On
-    steer views four fifths of the way kept five sixths of the repair at a tenth of the forgetting, while a lower
-    learning rate forgot as much."""
+    steer views four fifths of the way kept six sevenths of the repair and half of the forgetting (at an anchor of 1),
+    while a lower learning rate forgot as much."""
 
     def __post_init__(self) -> None:
         require_positive(self.rounds, "share.rounds")

@@ -49,9 +49,10 @@ class LossConfig:
     """On the mean distance per axis of pelvis-aligned vertices in metres. Off: skinning 6,890 vertices costs as much
     as the network itself, and the joints and betas say nearly the same."""
 
-    anchor: float = 1.0
+    anchor: float = 3.0
     """On what moves an everyday view's answer away from the base model's, right or wrong, in the same measure as the
-    truth's pose and joints; only where a training has such a model, as the rounds of SHARE have. Source: Li and Hoiem,
+    truth's pose and joints; only where a training has such a model, as the rounds of SHARE have. At 3 a round of the
+    demo repaired 17 % for 0.2 % lost on everyday steer views; at 1 it repaired 14 % for that. Source: Li and Hoiem,
     Learning without Forgetting, ECCV 2016."""
 
     scale: float = 1.0

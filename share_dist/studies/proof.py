@@ -10,6 +10,7 @@ picture, each bench's figures, and the tables of the repairs.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,7 @@ def main(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         main(sys.argv[1:])
     except ShareDistError as error:
