@@ -22,7 +22,7 @@ def demo() -> RunConfig:
         share=ShareConfig(rounds=2),
         survey=SurveyConfig(steer_views=2048, judge_views=3072, precision="auto"),
         learning=LearningConfig(
-            fresh_views=17_000,
+            fresh_views=11_000,
             reuse=3,
             batch_size=64,
             learning_rate=5e-4,

@@ -108,7 +108,7 @@ class Engine:
     def model_state(self) -> dict[str, Tensor]:
         """Return weights and buffers as whole tensors on the CPU; every rank must call this."""
         self._average_buffers()
-        with self.deepspeed.zero.GatheredParameters(self.weights, enabled=self.stage == 3):
+        with self.deepspeed.zero.GatheredParameters(list(self.model.parameters()), enabled=self.stage == 3):
             return {name: _plain(value) for name, value in self.model.state_dict().items()}
 
     def restore(self, state: dict[str, Tensor], step: int, records: Any) -> None:
