@@ -38,7 +38,7 @@ def full() -> RunConfig:
         share=ShareConfig(rounds=3, everyday_tolerance=0.015),
         survey=SurveyConfig(steer_views=4096, judge_views=4096, precision="auto"),
         learning=LearningConfig(
-            fresh_views=120_000,
+            fresh_views=60_000,
             reuse=3,
             batch_size=64,
             learning_rate=5e-4,
