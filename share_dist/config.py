@@ -61,8 +61,8 @@ class ShareConfig:
 
     gentler: float = 0.8
     """Factor on the step at each further try: how far to go from the base model's weights to the fine-tuned ones. On
-    steer views four fifths of the way kept six sevenths of the repair and half of the forgetting (at an anchor of 1),
-    while a lower learning rate forgot as much."""
+    steer views four fifths of the way kept six sevenths of the repair and half of the forgetting (at an anchor of 1,
+    results/forgetting.md), and it costs a survey instead of a training."""
 
     def __post_init__(self) -> None:
         require_positive(self.rounds, "share.rounds")

@@ -51,8 +51,8 @@ def full() -> RunConfig:
 def compact_hmr() -> RunConfig:
     """Train the compact base model on everyday views only, until its curve is flat.
 
-    Pictures seen before are kept in memory, 10 GB of them; what finds no room is rendered again each time. All of them
-    take 14 GB: on a machine that has them, `--fleet.cache-mb 14500` saves a tenth of the hour and a half.
+    Pictures seen before are kept in memory, 10 GB of them; what finds no room is rendered again each time. On a machine
+    with room for all of them give `--fleet.cache-mb 14500`.
     """
     return RunConfig(
         seed=2401,

@@ -27,7 +27,7 @@ KEPT_MEMORY = {
     )
 }
 """Environment of processes that compute. The large arrays that each step takes and gives back stay the process's own,
-in huge pages; had from the kernel anew each time, they cost a third of an evaluation and a fifth of a training step."""
+in huge pages; else the kernel clears them anew each time."""
 OLDEST = (2, 60)
 """Older versions of Ray serve their job port without a check of who is asking."""
 

@@ -150,7 +150,7 @@ class Fleet:
         open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
         missing = [block for index, block in enumerate(blocks) if not block_is_done(store, index)]
         if missing:
-            _require_whole(store, [index for index, block in enumerate(blocks) if block not in missing])
+            _require_whole(store, len(blocks))
             self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
         return Survey.load(store)
 
@@ -241,7 +241,8 @@ class Fleet:
         return card
 
 
-def _require_whole(store: Store, stored: Sequence[int]) -> None:
-    """Raise DamagedFile for a damaged block now, and not after the work on those that are missing."""
-    for index in stored:
-        read_block(store, index)
+def _require_whole(store: Store, count: int) -> None:
+    """Raise DamagedFile for a damaged stored block now, and not after the work on those that are missing."""
+    for index in range(count):
+        if block_is_done(store, index):
+            read_block(store, index)

@@ -32,7 +32,7 @@ class LearningConfig:
 
     learning_rate: float = 1e-3
     """Peak of the schedule. 1e-3 suits training from scratch at 128 pictures. The recipes fine-tune at half of
-    it; a gentler rate saves nothing, for everyday views are forgotten as much (docs/decisions.md)."""
+    it: twice that forgot more everyday views for what it repaired (results/forgetting.md)."""
 
     warmup_share: float = 0.1
     """Part of the steps in which the rate rises to its peak: AdamW's moments are poor estimates at first."""

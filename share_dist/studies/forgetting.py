@@ -110,7 +110,7 @@ def write(out: Path, results: Path) -> None:
     (results / "forgetting.md").write_text(
         "# What a round repairs and what it costs\n\n"
         f"MPJPE on {found['views']:,} steer views of each kind, change in percent: all cameras (base model "
-        f"{before['all_cameras']:.1f} mm), everyday ({before['everyday']:.1f} mm). One round of the demo, seed "
+        f"{before['all_cameras']:.1f} mm), everyday ({before['everyday']:.1f} mm). One round of 17,000 views, seed "
         f"{found['seed']};\na step is how far to go from the base model's weights to the trained ones. Made by "
         "`python -m share_dist.studies.proof forgetting`.\n\n"
         f"{table(found)}"
