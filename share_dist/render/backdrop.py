@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 _f = np.float32
+_i = np.int32
 _u = np.uint32
 
 
@@ -27,11 +28,13 @@ def hash_unit(x, y, seed):
     return _f(np.int32(hash_bits(x, y, seed) >> _u(8))) * _f(5.9604645e-8)
 
 
-@njit(cache=True, nogil=True)
+# Inlined by numba itself: a call inside a loop keeps the compiler from taking several pixels at once.
+@njit(nogil=True, inline="always")
 def value_noise(x, y, seed):
     """Smooth noise in [0, 1] with features of size one."""
     fx, fy = np.floor(x), np.floor(y)
-    ix, iy = int(fx), int(fy)
+    # 32 bits, because processors turn many floats at once into those, but not into longer ones.
+    ix, iy = _i(fx), _i(fy)
     u, v = x - fx, y - fy
     u = u * u * (_f(3.0) - _f(2.0) * u)
     v = v * v * (_f(3.0) - _f(2.0) * v)
@@ -42,9 +45,16 @@ def value_noise(x, y, seed):
 
 @njit(cache=True, nogil=True)
 def add_noise_layer(layer, cells, weight, seed):
-    """Add `weight` × smooth noise with `cells` features across to `layer` [S,S]; a row's lattice is blended once."""
+    """Add `weight` × smooth noise with `cells` features across to `layer` [S,S]."""
     size = layer.shape[0]
     step = _f(cells) / _f(size)
+    # Where each column lies in its cell is the same in all rows, and a row's lattice is blended once.
+    cell, share = np.empty(size, np.uint32), np.empty(size, np.float32)
+    for x in range(size):
+        at = (_f(x) + _f(0.5)) * step
+        cell[x] = _u(at)
+        u = at - _f(int(at))
+        share[x] = u * u * (_f(3.0) - _f(2.0) * u)
     row = np.empty(cells + 2, np.float32)
     for y in range(size):
         at = (_f(y) + _f(0.5)) * step
@@ -54,24 +64,16 @@ def add_noise_layer(layer, cells, weight, seed):
         for i in range(cells + 2):
             row[i] = weight * (hash_unit(i, iy, seed) * (_f(1.0) - v) + hash_unit(i, iy + 1, seed) * v)
         for x in range(size):
-            at = (_f(x) + _f(0.5)) * step
-            ix = int(at)
-            u = at - _f(ix)
-            u = u * u * (_f(3.0) - _f(2.0) * u)
-            layer[y, x] += row[ix] * (_f(1.0) - u) + row[ix + 1] * u
+            layer[y, x] += row[cell[x]] * (_f(1.0) - share[x]) + row[_u(cell[x] + _u(1))] * share[x]
 
 
-@njit(cache=True, nogil=True)
-def _mix3(t, colours, out):
-    """Colour at t in [0, 1] on the way first → second → third."""
-    if t < _f(0.5):
-        share = max(t, _f(0.0)) * _f(2.0)
-        for k in range(3):
-            out[k] = colours[0, k] + share * (colours[1, k] - colours[0, k])
-    else:
-        share = min(t, _f(1.0)) * _f(2.0) - _f(1.0)
-        for k in range(3):
-            out[k] = colours[1, k] + share * (colours[2, k] - colours[1, k])
+@njit(nogil=True, inline="always")
+def _mixed(t, colours, k):
+    """Channel k of the colour at t in [0, 1] on the way first → second → third."""
+    late = t >= _f(0.5)
+    share = min(t, _f(1.0)) * _f(2.0) - _f(1.0) if late else max(t, _f(0.0)) * _f(2.0)
+    start, end = (colours[1, k], colours[2, k]) if late else (colours[0, k], colours[1, k])
+    return start + share * (end - start)
 
 
 @njit(cache=True, nogil=True)
@@ -90,7 +92,9 @@ def _paint_clouds(image, colours, scale, seed):
     add_noise_layer(layer, 8 * cells, _f(0.2), seed + 2)
     for y in range(size):
         for x in range(size):
-            _mix3(_soften(layer[y, x], _f(1.9)), colours, image[y, x])
+            t = _soften(layer[y, x], _f(1.9))
+            for k in range(3):
+                image[y, x, k] = _mixed(t, colours, k)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -103,7 +107,8 @@ def _paint_gradient(image, colours, scale, angle, seed):
     for y in range(size):
         for x in range(size):
             t = (_f(x) - _f(0.5 * size)) * along_x + (_f(y) - _f(0.5 * size)) * along_y + layer[y, x] + _f(0.25)
-            _mix3(t, colours, image[y, x])
+            for k in range(3):
+                image[y, x, k] = _mixed(t, colours, k)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -121,7 +126,8 @@ def _paint_blocks(image, colours, scale, angle, seed):
             column = int(np.floor(u))
             t = hash_unit(column, row, seed)
             edge = min(u - _f(column), v - _f(row))
-            _mix3(t, colours, image[y, x])
+            for k in range(3):
+                image[y, x, k] = _mixed(t, colours, k)
             if edge < _f(0.07):
                 for k in range(3):
                     image[y, x, k] *= _f(0.55)
