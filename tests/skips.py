@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-EXCUSES = ("mounting a small tmpfs needs root", "this root may not mount")
+EXCUSES = ("mounting a small tmpfs needs root", "this root may not mount", "there is a GPU here")
 """Reasons that set-up cannot mend."""
 
 

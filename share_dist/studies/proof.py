@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
 from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
@@ -88,9 +90,12 @@ def keep(repair: Repair, out: Path) -> None:
 
 
 def benches() -> None:
-    """Run every bench, alone on the machine."""
+    """Run every bench, alone on the machine; the GPU's where there is one."""
     for name in BENCHES:
-        kept = RESULTS / "bench" / f"{name}.json"
+        kept = RESULTS / ("gpu" if name == "gpu" else "bench") / f"{name}.json"
+        if name == "gpu" and not torch.cuda.is_available():
+            print("bench gpu is left out: PyTorch finds no GPU here")
+            continue
         subprocess.run([sys.executable, "-m", "share_dist.cli", "bench", name, "--json", str(kept)], check=True)
 
 

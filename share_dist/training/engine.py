@@ -6,6 +6,7 @@ into any other. DeepSpeed's own checkpoints are pickles bound to one world size;
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import Any
@@ -78,12 +79,18 @@ class Engine:
         """
         self._set_rate(learning_rate_at(step, self.learner.config))
         loss, terms = self.learner.loss(records, step)
-        self.runtime.backward(loss)
+        self._backward(loss)
         norm = self._clip()
         self.runtime.step()
         norm = norm if norm is not None else float(self.runtime.get_global_grad_norm())
         require_finite_gradient(norm, step)
         return loss.detach(), terms, norm
+
+    def _backward(self, loss: Tensor) -> None:
+        # A rank alone has nobody to average with; DeepSpeed would still copy every gradient there and back.
+        alone = self.stage == 0 and torch.distributed.get_world_size() == 1
+        with self.runtime.no_sync() if alone else contextlib.nullcontext():
+            self.runtime.backward(loss)
 
     def _clip(self) -> float | None:
         # Stage 0 keeps whole gradients: clipping here gives the plain loop's bits and the norm for nothing.
@@ -119,7 +126,7 @@ class Engine:
         buffers = {name: value.clone() for name, value in self.model.named_buffers()}
         self._set_rate(0.0)
         loss, _ = self.learner.loss(records, step)
-        self.runtime.backward(loss * 0.0)
+        self._backward(loss * 0.0)
         self.runtime.step()
         for name, value in self.model.named_buffers():
             value.copy_(buffers[name])
