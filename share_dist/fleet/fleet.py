@@ -23,7 +23,7 @@ from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.feed import CHUNK, FleetPictures
 from share_dist.fleet.pools import RenderHandles, drop_pool, make_pool, wait_until_ready
-from share_dist.fleet.progress import Progress
+from share_dist.fleet.progress import ViewProgress
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
 from share_dist.render import Records, RenderConfig
@@ -165,7 +165,7 @@ class Fleet:
         count: int,
     ) -> None:
         renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan)
-        progress = Progress(label, count, count - sum(map(len, blocks)), f"{len(renderers)} renderers")
+        progress = ViewProgress(label, count, count - sum(map(len, blocks)), f"{len(renderers)} renderers")
         answers = stream_blocks(
             blocks,
             renderers,
@@ -233,7 +233,7 @@ class Fleet:
             return actors[index % len(actors)].shard.remote(parcel, card, index, store.uri())
 
         found = count - sum(len(shard_numbers(index, count)) for index in missing)
-        progress = Progress(label, count, found, f"{len(actors)} renderers")
+        progress = ViewProgress(label, count, found, f"{len(actors)} renderers")
         for index, views in in_order(missing, ask, EACH * len(actors), self.config.stall_timeout_s, "writing shard"):
             if not shard_is_done(store, index):
                 raise errors.NotWritable(_NOT_SHARED.format(uri=store.uri()))

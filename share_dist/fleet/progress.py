@@ -12,7 +12,7 @@ log = logging.getLogger("share_dist")
 EVERY_S = 10.0
 
 
-class Progress:
+class ViewProgress:
     """Counts views and says now and then how many are done, how fast, and when it will be over."""
 
     def __init__(

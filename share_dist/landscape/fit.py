@@ -17,7 +17,7 @@ from share_dist.landscape.evidence import Posterior, Prior, best_prior, posterio
 from share_dist.landscape.rows import Rows, survey_rows
 from share_dist.landscape.statistics import Statistics, block_statistics, total
 from share_dist.landscape.surface import Landscape, Noise
-from share_dist.landscape.threads import one_thread
+from share_dist.landscape.threads import one_blas_thread
 
 DEFAULT_FACTORS = CAMERA_FACTORS[:2]
 """What a landscape varies over unless told otherwise: direction and distance, where the camera stands."""
@@ -56,7 +56,7 @@ def fit_landscape(
     return fit_rows(survey_rows(survey, column, needed), basis, config, column, _provenance(survey))
 
 
-@one_thread
+@one_blas_thread
 def fit_rows(
     rows: Rows, basis: Basis, config: LandscapeConfig, column: str, meta: dict[str, Any] | None = None
 ) -> Landscape:
@@ -81,7 +81,7 @@ def fit_rows(
     return Landscape(basis, _lifted(coefficients, offset), prior, noise, config, len(rows), column, meta or {})
 
 
-@one_thread
+@one_blas_thread
 def survey_statistics(
     rows: Rows,
     basis: Basis,

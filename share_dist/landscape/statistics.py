@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from share_dist.errors import BadSetting
-from share_dist.landscape.threads import one_thread
+from share_dist.landscape.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Statistics:
         )
 
 
-@one_thread
+@one_blas_thread
 def block_statistics(
     block: int,
     design: Float[np.ndarray, "n terms"],

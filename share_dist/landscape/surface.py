@@ -14,7 +14,7 @@ from share_dist.landscape.basis import Basis, Coordinates
 from share_dist.landscape.config import LandscapeConfig
 from share_dist.landscape.evidence import Posterior, Prior
 from share_dist.landscape.rows import columns_of
-from share_dist.landscape.threads import one_thread
+from share_dist.landscape.threads import one_blas_thread
 
 CHUNK = 4096
 """Coordinates evaluated at a time: a design matrix of some megabytes stays in the cache's neighbourhood."""
@@ -104,25 +104,25 @@ class Landscape:
         """
         return self.gradient_at(self.points(cameras), kappa)
 
-    @one_thread
+    @one_blas_thread
     def mean_at(self, points: Coordinates) -> Float[np.ndarray, " n"]:
         """`mean` at coordinates."""
         return self._by_chunk(points, lambda design: design @ self.posterior.coefficients)
 
-    @one_thread
+    @one_blas_thread
     def deviation_at(self, points: Coordinates) -> Float[np.ndarray, " n"]:
         """`deviation` at coordinates."""
         root = self.posterior.root
         return self._by_chunk(points, lambda design: np.sqrt(np.square(design @ root).sum(axis=1)))
 
-    @one_thread
+    @one_blas_thread
     def noise_sd_at(self, points: Coordinates) -> Float[np.ndarray, " n"]:
         """`noise_sd` at coordinates."""
         if self.noise is None:
             return np.full(len(points), self.prior.noise_sd)
         return self.prior.noise_sd * np.exp(0.5 * self.noise.log_ratio(points))
 
-    @one_thread
+    @one_blas_thread
     def gradient_at(self, points: Coordinates, kappa: float = 0.0) -> dict[str, np.ndarray]:
         """`gradient` at coordinates."""
         coefficients = np.broadcast_to(self.posterior.coefficients, (len(points), len(self.basis.terms)))

@@ -22,7 +22,7 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_thread(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
+def one_blas_thread(function: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
     """Make a function run its linear algebra on one thread."""
 
     @functools.wraps(function)

@@ -26,19 +26,19 @@ SPHERE_POINTS = 4096
 REFERENCE_DISTANCE_M = 2.5
 GALLERY_VIEWS = 12
 GALLERY_PX = 288
-EXHIBITS = "exhibits.npz"
+FILE = "exhibits.npz"
 
 
 def save_arrays(arrays: Arrays, store: Store) -> None:
     """Keep named arrays as one npz."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    store.write_once(EXHIBITS, buffer.getvalue())
+    store.write_once(FILE, buffer.getvalue())
 
 
 def load_arrays(store: Store) -> Arrays:
     """Read them back; nothing in the file can run code."""
-    with np.load(io.BytesIO(store.read(EXHIBITS)), allow_pickle=False) as stored:
+    with np.load(io.BytesIO(store.read(FILE)), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
 

@@ -18,7 +18,7 @@ SECONDS = "seconds.json"
 NOTE_EVERY_S = 5.0
 
 
-class Progress:
+class StageProgress:
     """Stages of a run in order, with what each is expected to cost.
 
     Expected costs are only relative: the time that is left is what is still to do times how this machine has kept

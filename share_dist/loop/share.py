@@ -16,7 +16,7 @@ from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
 from share_dist.loop.judging import headline, judge_counts, judge_figures, judge_surveys
 from share_dist.loop.plans import judge_plans, steer_plans
-from share_dist.loop.progress import Progress
+from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import (
     BASE_MODEL,
     FINAL_MODEL,
@@ -69,7 +69,7 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
 
 def _share(run: Run, base: bytes, title: str) -> RunResult:
     config = run.config
-    progress = Progress(run.store, expected_seconds(config))
+    progress = StageProgress(run.store, expected_seconds(config))
     run.store.write_once(BASE_MODEL, base)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
@@ -94,12 +94,12 @@ def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:
     return sphere_arrays(run, before, after, rounds) | gallery_arrays(run, before["all_cameras"])
 
 
-def _write_summary(run: Run, summary: dict[str, Any], progress: Progress) -> None:
+def _write_summary(run: Run, summary: dict[str, Any], progress: StageProgress) -> None:
     summary["seconds"] = progress.seconds
     run.store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
 
 
-def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: Progress) -> tuple[bytes, list[Attempt]]:
+def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: StageProgress) -> tuple[bytes, list[Attempt]]:
     """All rounds, each from the last accepted model; returns that model and every try."""
     model, steer, pool = base, base_steer, camera_pool(run)
     history: list[Attempt] = []

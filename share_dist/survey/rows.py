@@ -60,7 +60,7 @@ def error_rows(
     config = config or SurveyConfig()
     device = next(model.parameters()).device
     parts = []
-    with one_thread():
+    with one_torch_thread():
         for start in range(0, len(records), config.batch_size):
             batch = records.take(np.arange(start, min(start + config.batch_size, len(records))))
             estimate = predict(model, batch.image, config.precision)
@@ -69,7 +69,7 @@ def error_rows(
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Let torch compute with one thread: with more, it splits sums differently and the last bits change."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

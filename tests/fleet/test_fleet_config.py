@@ -8,7 +8,7 @@ import pytest
 from share_dist.errors import BadSetting, OtherRun, WorkersLost
 from share_dist.fleet import Fleet, FleetConfig, cluster, pool_sizes
 from share_dist.fleet.feed import PictureCache
-from share_dist.fleet.progress import Progress
+from share_dist.fleet.progress import ViewProgress
 from share_dist.models import model_hash
 from share_dist.render import Records, RenderConfig
 from share_dist.storage import FolderStore
@@ -55,7 +55,7 @@ def test_a_setting_that_cannot_work_is_refused(name, value, said):
 
 def test_progress_speaks_at_most_every_ten_seconds_and_at_the_end():
     now, lines = [0.0], []
-    progress = Progress("round 02 survey", 4096, 0, "6 renderers", lines.append, lambda: now[0])
+    progress = ViewProgress("round 02 survey", 4096, 0, "6 renderers", lines.append, lambda: now[0])
     for _ in range(16):
         now[0] += 4
         progress.add(256)
@@ -67,7 +67,7 @@ def test_progress_speaks_at_most_every_ten_seconds_and_at_the_end():
 
 def test_progress_says_what_was_found_and_does_not_count_it_as_speed():
     now, lines = [0.0], []
-    progress = Progress("survey", 1000, 500, "", lines.append, lambda: now[0])
+    progress = ViewProgress("survey", 1000, 500, "", lines.append, lambda: now[0])
     now[0] = 10
     progress.add(100)
     assert lines[0] == "survey  500/1,000 views were there already"

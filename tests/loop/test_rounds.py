@@ -13,7 +13,7 @@ from share_dist.camera import AllCameras, Mixture
 from share_dist.config import ShareConfig, config_json
 from share_dist.loop.judging import headline, judge_counts
 from share_dist.loop.plans import judge_plans, round_plan, steer_plans, view_plan
-from share_dist.loop.progress import Progress, minutes
+from share_dist.loop.progress import StageProgress, minutes
 from share_dist.loop.rounds import judge_attempt
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.storage import open_store
@@ -106,7 +106,7 @@ def test_the_extras_get_a_quarter_of_the_judge_views():
 def test_the_time_left_follows_the_pace_so_far(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("share_dist.loop.progress.time.monotonic", lambda: now[0])
-    progress = Progress(open_store(tmp_path), {"first": 10.0, "second": 30.0})
+    progress = StageProgress(open_store(tmp_path), {"first": 10.0, "second": 30.0})
     assert progress.left_s() == 40
     with progress.stage("first"):
         now[0] += 20
@@ -120,7 +120,7 @@ def test_a_resumed_run_adds_up_its_time_and_takes_no_pace_from_what_was_finished
     store, expected = open_store(tmp_path), {"first": 10.0, "second": 30.0}
 
     def killed_in_the_second():
-        progress = Progress(store, expected)
+        progress = StageProgress(store, expected)
         with progress.stage("first"):
             now[0] += 20
         with progress.stage("second"):
@@ -131,7 +131,7 @@ def test_a_resumed_run_adds_up_its_time_and_takes_no_pace_from_what_was_finished
 
     with pytest.raises(KeyboardInterrupt):
         killed_in_the_second()
-    again = Progress(store, expected)
+    again = StageProgress(store, expected)
     assert again.left_s() == 30
     with again.stage("first"):
         now[0] += 1
