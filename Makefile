@@ -43,7 +43,7 @@ lint: $(STAMP)  ## ruff
 types: $(STAMP)  ## pyright
 	$(BIN)/pyright
 
-bench: setup  ## every benchmark, a ratio each
+bench: setup  ## every benchmark that needs no GPU, a ratio each
 	for name in render survey train memory; do $(BIN)/share-dist bench $$name || exit 1; done
 
 clean:  ## remove the virtual environment; runs are left alone

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a machine needs before Python starts: EGL for pyrender, and Chromium for the test of the report page. As root on Debian it installs what is missing; otherwise it prints the line to run.
+# What a machine needs before Python starts: venv for set-up, EGL for pyrender, and Chromium for the test of the report page. As root on Debian it installs what is missing; otherwise it prints the line to run.
 set -euo pipefail
 
 packages=(libegl1 libgl1 libgl1-mesa-dri python3-venv chromium chromium-driver)
@@ -16,6 +16,6 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive $install -qq >/dev/null
 else
   echo "Some system packages are missing: ${missing[*]}"
-  echo "Most of share_dist works without them (pyrender and the page's test do not). To install:"
+  echo "Set-up needs python3-venv; of the rest only pyrender and the page's test need any. To install:"
   echo "  sudo $install"
 fi

@@ -53,8 +53,8 @@ class ShareConfig:
 
     everyday_tolerance: float = 0.01
     """A round is rejected when everyday MPJPE on steer views exceeds the base model's by more than this share. Steer
-    people are of the kinds that were trained on and strangers lose more, so only a third of the loss that is promised
-    at most (3 %) is allowed."""
+    people are of the kinds that were trained on and strangers lose more, so the default is a third of the loss that is
+    promised at most (3 %)."""
 
     attempts: int = 5
     """Tries a round gets; each further one takes a gentler step towards the weights that the round trained."""

@@ -72,7 +72,8 @@ def share(words: list[str]) -> int:
     options = read_options(RunOptions, "share", words)
     result = run_share(options.config, options.out)
     print(result.table)
-    print(f"\nLook at the page: {result.report_path}")
+    print(f"\nThe repaired model is {options.out / 'model.safetensors'}")
+    print(f"Look at the page: {result.report_path}")
     return 0
 
 
@@ -139,7 +140,7 @@ class BenchOptions:
 
 
 def bench(words: list[str]) -> int:
-    """Measure one ratio: render, survey, train or memory."""
+    """Measure one ratio: render, survey, train, memory, or gpu where there is one."""
     from share_dist.studies import BENCHES, run_bench
 
     if not words or words[0] in ("-h", "--help"):

@@ -11,7 +11,11 @@ from share_dist.errors import BadSetting, require_positive
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FleetConfig:
-    """How many processes render and evaluate, and where. None of it changes a result, but for a GPU's rounding."""
+    """How many processes render and evaluate, and where.
+
+    None of it changes a survey or a data set, but for a GPU's rounding; `cpus` also sets a training's threads, and with
+    them its rounding.
+    """
 
     address: str | None = None
     """A Ray cluster to join, as host:port or auto. None takes RAY_ADDRESS, which `ray job submit` sets, and without
@@ -36,7 +40,7 @@ class FleetConfig:
     book is left for training ranks, which would otherwise wait for ever on a small machine."""
 
     object_store_mb: int = 400
-    """Shared memory of a Ray started here. Enough for a dozen blocks of 256 pictures at 224 px in flight."""
+    """Shared memory of a Ray started here. Enough for ten blocks of 256 pictures at 224 px in flight."""
 
     start_timeout_s: float = 180.0
     """Give up when no actor has become ready after this long; a cold start takes about 15 s."""

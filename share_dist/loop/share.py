@@ -129,6 +129,7 @@ def _summary(
         "models": {"before": before["everyday"].meta["model_hash"], "after": after["everyday"].meta["model_hash"]},
         "plans": _plans(run),
         "versions": versions(),
+        "precision": {"survey": config.survey.precision, "learning": config.learning.precision},
         "machinery": plain({"fleet": asdict(config.fleet), "training": asdict(config.training)}),
     }
 

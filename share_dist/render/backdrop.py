@@ -1,4 +1,4 @@
-"""Everything in the picture that is not the person: background, occluders, sensor noise. All from integer hashes."""
+"""Flat backdrops, and the integer hashes and the smooth noise that all painted surroundings are made of."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hash_unit(x, y, seed):
     return _f(np.int32(hash_bits(x, y, seed) >> _u(8))) * _f(5.9604645e-8)
 
 
-# Inlined by numba itself: a call inside a loop keeps the compiler from taking several pixels at once.
+# Inlined by numba itself: a function of this size would stay a call, and a loop with one takes pixels singly.
 @njit(nogil=True, inline="always")
 def value_noise(x, y, seed):
     """Smooth noise in [0, 1] with features of size one."""

@@ -2,7 +2,7 @@
 
 Each pixel's ray is followed to the floor, a wall or the sky, so the background turns with the camera as a real one
 would. The floor is darker near what touches it. A row of pixels goes through each step together, and the costly steps
-take no branches, so that the compiler can take several pixels at once.
+take no branch that differs between pixels, so that the compiler can take several at once.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ def paint_place(
     cloud, glow = np.empty(size, np.float32), np.empty(size, np.float32)
     for y in range(size):
         _follow_rays(y, lens, rotation, (cx, cy, cz), (half_x, half_z), floor_m, ceiling_m, indoors, row, surface)
+        # Whole rows: what comes out for pixels of another kind may be anything, and is not read.
         if np.any(surface == FLOOR):
             _tone_floor(row, per_tile, pattern, seed, tone)
             _shade_floor(row, blobs, light)

@@ -1,4 +1,4 @@
-"""`bench gpu`: pictures of 224 pixels a second that a GPU learns from and its machine's cores draw, and which waits.
+"""`bench gpu`: how many pictures a second a GPU learns from and its machine's cores draw at 224 px, and which waits.
 
 The compact and the ResNet-50 network train under Ray Train and DeepSpeed on pictures that are drawn meanwhile, each
 used once. A step's time without the wait says how fast the network learns; drawing is timed alone before.
@@ -21,6 +21,7 @@ from share_dist.body import PeopleDistribution
 from share_dist.camera import AllCameras
 from share_dist.errors import BadSetting
 from share_dist.fleet import Fleet, FleetConfig
+from share_dist.fleet.feed import CHUNK
 from share_dist.learning import LearningConfig
 from share_dist.models import PUBLISHED_SPIN, ModelConfig
 from share_dist.render import RenderConfig
@@ -79,7 +80,7 @@ def measure(
     assert len(sizes) == 1, f"one picture size wanted, {sizes} given"
     with Fleet(FleetConfig(), render=RenderConfig(size_px=sizes.pop())) as fleet:
         figures: dict[str, Any] = {"batch_size": learning.batch_size, "renderers": fleet.sizes.renderers}
-        figures["drawn_per_s"] = _drawn_per_s(fleet, learning)
+        figures["drawn_per_s"] = _drawn_per_s(fleet)
         for name, network in networks.items():
             job = TrainingJob(name=f"bench {name}", start=network, seed=1, learning=learning)
             with tempfile.TemporaryDirectory() as folder:
@@ -92,13 +93,13 @@ def measure(
     return {**figures, "ratio": round(figures["drawn_per_s"] / figures[f"{first}_learned_per_s"], 4)}
 
 
-def _drawn_per_s(fleet: Fleet, learning: LearningConfig) -> float:
-    """Pictures that all renderers together draw in a second, once they are warm."""
-    count = max(learning.fresh_views // 4, 1)
-    fleet.records(PLAN, range(learning.batch_size))
+def _drawn_per_s(fleet: Fleet) -> float:
+    """Pictures that all renderers together draw and hand over in a second, once each of them has drawn."""
+    each = CHUNK * fleet.sizes.renderers
+    fleet.records(PLAN, range(each))
     started = time.perf_counter()
-    fleet.records(PLAN, range(count))
-    return round(count / (time.perf_counter() - started), 1)
+    fleet.records(PLAN, range(each, 5 * each))
+    return round(4 * each / (time.perf_counter() - started), 1)
 
 
 def _rates(steps: list[dict[str, Any]], batch_size: int) -> tuple[float, float]:

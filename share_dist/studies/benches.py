@@ -32,7 +32,7 @@ def run_bench(name: str, json_path: Path | None = None) -> dict[str, Any]:
     """
     if json_path is not None:
         _require_writable(json_path)
-    figures = BENCHES[name]()
+    figures = {"command": f"share-dist bench {name}", **BENCHES[name]()}
     if json_path is not None:
         with writing(json_path):
             json_path.write_text(json.dumps(figures, indent=1) + "\n")
@@ -44,7 +44,10 @@ def _require_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Opened to be appended to: an earlier file stays whole until there are new figures.
+        earlier = path.exists()
         path.open("a").close()
+        if not earlier:
+            path.unlink()
     except OSError as error:
         raise NotWritable(
             f"cannot write {path}: {error.strerror}.\n  Give --json a file in a folder that you may write to."

@@ -93,6 +93,7 @@ def keep(repair: Repair, out: Path) -> None:
 def benches() -> None:
     """Run every bench, alone on the machine; the GPU's where there is one."""
     for name in BENCHES:
+        # Apart, because a GPU's figures come from another machine than the rest.
         kept = RESULTS / ("gpu" if name == "gpu" else "bench") / f"{name}.json"
         if name == "gpu" and not torch.cuda.is_available():
             print("bench gpu is left out: PyTorch finds no GPU here")
@@ -119,7 +120,8 @@ def write_tables() -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         "# Repairs\n\n"
-        "Judge views, before → after; made by `make proof` (`python -m share_dist.studies.proof`).\n\n"
+        "Judge views, before → after: each run by the command that its summary.json names, the tables by `make proof` "
+        "(`python -m share_dist.studies.proof`).\n\n"
         f"{runs_table(runs)}\n"
         "Relative change, mean over seeds with its 95 % interval (Student's t over seeds). `demo` is RoME; the others "
         "are rivals in its place, and `full` is RoME at length.\n\n"

@@ -15,13 +15,13 @@ def test_the_figures_are_kept_in_a_folder_that_was_not_there(monkeypatch, tmp_pa
     there = []
 
     def measure():
-        there.append(path.parent.is_dir())
+        there.append(list(tmp_path.rglob("*")))
         return {"ratio": 1.25, "steps": 3}
 
     monkeypatch.setitem(BENCHES, "render", measure)
     run_bench("render", path)
-    assert there == [True]
-    assert json.loads(path.read_text()) == {"ratio": 1.25, "steps": 3}
+    assert there == [[tmp_path / "new", path.parent]], "a file was made before there was anything to write"
+    assert json.loads(path.read_text()) == {"command": "share-dist bench render", "ratio": 1.25, "steps": 3}
     assert capsys.readouterr().out.splitlines()[-1] == "render ratio=1.250"
 
 
