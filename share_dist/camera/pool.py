@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
 from share_dist.camera.draw import MAX_TRIES, UNIT_DIMENSIONS, CameraDistribution, no_room
 from share_dist.camera.pose import Camera
@@ -34,6 +33,9 @@ def low_discrepancy_pool(
     """
     if not spaces or count < 1:
         raise BadSetting(f"A pool of {count} cameras around {len(spaces)} people: it needs at least one of each.")
+    # Here, because scipy.stats takes half a second to import, and renderers, which import this room, need no pool.
+    from scipy.stats import qmc
+
     sequence = qmc.Sobol(UNIT_DIMENSIONS, scramble=True, rng=np.random.default_rng(seed))
     cameras: list[Camera] = []
     tries = 0

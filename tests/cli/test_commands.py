@@ -9,9 +9,17 @@ import pyarrow.parquet as parquet
 import pytest
 
 from share_dist.cli import main
+from share_dist.fleet import Fleet, FleetConfig
 from share_dist.models import load_checkpoint
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_of_this_machine():
+    """One Ray for all commands here, which join the one that is there; starting it takes longer than their work."""
+    with Fleet(FleetConfig()):
+        yield
 
 
 def test_a_survey_leaves_rows_figures_and_what_its_landscape_is_worth(tmp_path, capsys):
