@@ -45,6 +45,7 @@ def test_views_do_not_depend_on_order_or_batch(figure, cameras):
     assert fingerprints(plan.views(range(13), figure) + plan.views(range(13, 40), figure)) == together
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_views_from_the_json(figure, tmp_path):
     plan = plan_of(MIXED, "train")
     (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
