@@ -35,7 +35,8 @@ def demo() -> RunConfig:
 def full() -> RunConfig:
     """The demo at length: more views, more rounds, up to an hour on two cores."""
     return RunConfig(
-        # Looser than the demo's guard, and yet it never decided: no round cost steer people's everyday views anything.
+        # Looser than the demo's guard, and yet it decided nothing in the run that is kept in results/repairs: no round
+        # cost steer people's everyday views anything.
         share=ShareConfig(rounds=3, everyday_tolerance=0.015),
         survey=SurveyConfig(steer_views=4096, judge_views=4096, precision="auto"),
         learning=LearningConfig(
