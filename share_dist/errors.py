@@ -71,6 +71,10 @@ class WorkersLost(ShareDistError):
     """Ray could not place or keep the actors a stage needs."""
 
 
+class NamespacesRefused(ShareDistError):
+    """This machine does not let us make the namespaces that a cluster on one machine is made of."""
+
+
 class TrainingDiverged(ShareDistError, FloatingPointError):
     """A training's gradient became infinite or not a number."""
 
