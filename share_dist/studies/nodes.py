@@ -1,4 +1,4 @@
-"""A cluster on one machine: nodes made of namespaces, with their own address, processes and disk, to be cut off or killed.
+"""A cluster on one machine: nodes of namespaces, with their own address, processes and disk, to be cut off or killed.
 
 A node sees its own network interface, hostname, process numbers, /tmp and /dev/shm; only installed software is
 shared, as by one image. Losing power is killing its first process: the kernel ends all others with it. Needs root.
