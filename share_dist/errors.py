@@ -59,6 +59,10 @@ class StorageFull(ShareDistError, OSError):
     """The disk filled up; everything finished so far is kept."""
 
 
+class BucketRefused(ShareDistError):
+    """A bucket cannot be reached, is not there, or does not let us in; the message names the setting or permission."""
+
+
 class BadBackgrounds(ShareDistError):
     """The folder of background pictures is empty or one of them cannot be read."""
 
@@ -77,6 +81,22 @@ class NamespacesRefused(ShareDistError):
 
 class TrainingDiverged(ShareDistError, FloatingPointError):
     """A training's gradient became infinite or not a number."""
+
+
+class NoCluster(WorkersLost):
+    """No head of a Ray cluster answers at the address."""
+
+
+class WrongToken(ShareDistError, PermissionError):
+    """The cluster asks for a token that this machine does not have."""
+
+
+class OtherVersion(ShareDistError):
+    """This machine's Ray or Python is not the cluster's."""
+
+
+class JobLost(ShareDistError):
+    """A submitted job ended, again and again, without its command having ended."""
 
 
 class RepairFailed(ShareDistError):

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 # Read when ray is imported; a study of people's cameras should not phone home by default.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -16,6 +17,7 @@ import ray
 
 from share_dist.errors import Finding, WorkersLost
 from share_dist.fleet.config import FleetConfig
+from share_dist.fleet.reach import has_autoscaler, no_cluster, reach
 
 NAMESPACE = "share_dist"
 ATTEMPTS = 3
@@ -36,7 +38,8 @@ def connect(config: FleetConfig) -> bool:
     """Make sure that this process is connected to Ray; return whether a Ray was started for it here.
 
     Raises:
-        WorkersLost: there is no cluster at the address.
+        errors.WorkersLost: Ray did not start here, or no node of the cluster has a core.
+        errors.NoCluster, errors.WrongToken, errors.OtherVersion: the cluster at the address cannot be joined.
     """
     if ray.is_initialized():
         return False
@@ -44,14 +47,36 @@ def connect(config: FleetConfig) -> bool:
     if not address:
         _start_here(config)
         return True
-    try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=config.worker_output, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise WorkersLost(
-            f"no Ray cluster answers at {address} ({_first_line(error)}).\n"
-            "  Start one with `ray start --head`, or leave fleet.address and RAY_ADDRESS out to run on this machine."
-        ) from error
+    client = join(address, config.worker_output)
+    _require_cores(client)
     return False
+
+
+def join(address: str, worker_output: bool = False) -> Any:
+    """Connect this process to the cluster at host:port, or to this machine's own for `auto`; return its head's client.
+
+    Raises:
+        errors.NoCluster, errors.WrongToken, errors.OtherVersion, errors.BadSetting: see `reach`.
+    """
+    client = reach(address)
+    try:
+        ray.init(address=address, namespace=NAMESPACE, log_to_driver=worker_output, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise no_cluster(address, _first_line(error)) from error
+    return client
+
+
+def _require_cores(client: Any) -> None:
+    """Raise WorkersLost at once when no node has a core and nobody adds one; else actors wait for their deadline."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    if any(node["Resources"].get("CPU", 0) > 0 for node in alive) or has_autoscaler(client):
+        return
+    names = ", ".join(f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in alive)
+    ray.shutdown()
+    raise WorkersLost(
+        f"no node of the cluster may render: {names} has 0 CPUs, and no autoscaler is there to add nodes.\n"
+        "  Start workers: `ray start --address=HEAD:6379 --num-cpus=N`. A head alone gets cores with `--num-cpus`."
+    )
 
 
 def _start_here(config: FleetConfig) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import numpy as np
 import pytest
 
-from share_dist.errors import BadSetting, OtherRun, WorkersLost
+from share_dist.errors import BadSetting, NoCluster, OtherRun, WorkersLost
 from share_dist.fleet import Fleet, FleetConfig, cluster, pool_sizes
 from share_dist.fleet.feed import PictureCache
 from share_dist.fleet.progress import ViewProgress
@@ -95,13 +97,19 @@ def test_a_ray_that_is_slow_to_start_is_tried_again_before_we_give_up(monkeypatc
 
 
 def test_a_cluster_that_does_not_answer_is_named(monkeypatch):
-    def refuse(**options):
-        raise ConnectionError("no route")
-
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(cluster.ray, "init", refuse)
-    with pytest.raises(WorkersLost, match=r"no Ray cluster answers at 10\.0\.0\.1:6379 \(no route\)"):
-        cluster.connect(FleetConfig(address="10.0.0.1:6379"))
+    with socket.socket() as bound:  # a port of ours where nobody listens
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        with pytest.raises(NoCluster, match=rf"no Ray cluster answers at 127\.0\.0\.1:{port} \(Connection refused\)"):
+            cluster.connect(FleetConfig(address=f"127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("address", ["http://10.0.0.1:8265", "10.0.0.1", "10.0.0.1:head"])
+def test_an_address_of_another_kind_is_refused_with_an_example(monkeypatch, address):
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    with pytest.raises(BadSetting, match=r"host:port.* such as 10\.0\.0\.1:6379"):
+        cluster.connect(FleetConfig(address=address))
 
 
 def test_the_check_knows_this_machine():
