@@ -31,12 +31,17 @@ from share_dist.training import TrainingConfig
 class ModelChoice:
     """Which network a run starts from."""
 
-    checkpoint: Path | None = None
-    """A safetensors checkpoint. None means the built-in base model for `share` and `survey`, and untrained weights
-    for `train`."""
+    checkpoint: str | None = None
+    """A safetensors checkpoint, a file's path or an s3:// address. None means the built-in base model for `share` and
+    `survey`, and untrained weights for `train`."""
 
     architecture: ModelConfig = field(default_factory=ModelConfig)
     """Layers of an untrained network; a checkpoint brings its own."""
+
+    def __post_init__(self) -> None:
+        if self.checkpoint and "://" not in self.checkpoint:
+            # One file, one name: './model' and 'model' are the same run's settings.
+            object.__setattr__(self, "checkpoint", str(Path(self.checkpoint)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

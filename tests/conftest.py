@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from jaxtyping import install_import_hook
 
-pytest_plugins = ("skips",)
+pytest_plugins = ("skips", "buckets")
 
 # Before any room is imported: these check every call against its signature while testing, which users never pay for.
 # Left out are rooms with compiled kernels, because numba cannot compile a checked function, and the small functions of

@@ -20,8 +20,8 @@ from share_dist.render import RenderConfig
 class RunOptions:
     """Options of a command that works on a recipe."""
 
-    out: Path
-    """Folder of the run. The same command with the same folder goes on where it stopped."""
+    out: str
+    """Folder of the run, or s3://bucket/folder. The same command with the same place goes on where it stopped."""
 
     config: Annotated[RunConfig, tyro.conf.arg(name="")]
 
@@ -60,7 +60,7 @@ def read_options(kind: type[Options], command: str, words: list[str]) -> Options
         kind,
         prog=f"share-dist {command} {recipe}",
         args=words[1:],
-        default=kind(out=Path("runs") / folder, config=find_recipe(recipe)),
+        default=kind(out=f"runs/{folder}", config=find_recipe(recipe)),
         description=(COMMANDS[command].__doc__ or "").splitlines()[0],
     )
 
@@ -72,8 +72,8 @@ def share(words: list[str]) -> int:
     options = read_options(RunOptions, "share", words)
     result = run_share(options.config, options.out)
     print(result.table)
-    print(f"\nThe repaired model is {options.out / 'model.safetensors'}")
-    print(f"Look at the page: {result.report_path}")
+    print(f"\nThe repaired model is {options.out}/model.safetensors")
+    print(f"Look at the page: {result.report_uri}")
     return 0
 
 
@@ -88,9 +88,9 @@ def survey(words: list[str]) -> int:
     return 0
 
 
-def same_model(config: RunConfig, checkpoint: Path | None) -> str:
+def same_model(config: RunConfig, checkpoint: str | None) -> str:
     """The options by which another command finds this model, its body and the size of its pictures."""
-    words = ["--model.checkpoint", str(checkpoint)] if checkpoint else []
+    words = ["--model.checkpoint", checkpoint] if checkpoint else []
     if config.body.folder:
         words += ["--body.folder", str(config.body.folder), "--body.gender", config.body.gender]
     if config.render.size_px != RenderConfig().size_px:
@@ -125,9 +125,10 @@ def report(words: list[str]) -> int:
     from share_dist.loop import rewrite_report
 
     if len(words) != 1 or words[0].startswith("-"):
-        print("usage: share-dist report DIR\n\nWrite DIR/report/index.html again from what the run in DIR stored.")
+        print("usage: share-dist report URI\n")
+        print("Write report/index.html again from what the run at URI, a folder or s3://bucket/folder, stored.")
         return 0 if words and words[0] in ("-h", "--help") else 2
-    print(f"Look at the page: {rewrite_report(Path(words[0]))}")
+    print(f"Look at the page: {rewrite_report(words[0])}")
     return 0
 
 

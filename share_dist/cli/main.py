@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from share_dist import errors
 from share_dist.cli.commands import COMMANDS
 from share_dist.recipes import RECIPES
+from share_dist.storage import taken_over
 
 EXIT_STATUSES = "0 done, 1 doctor found something to mend, 2 see the message, 3 no round accepted, 130 stopped"
 
@@ -17,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line, print the error of a user's making, and return the exit status of `EXIT_STATUSES`."""
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3"):
+    for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3", "boto3", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not words or words[0] in ("-h", "--help"):
         print(usage())
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
+        lost = taken_over()
+        if lost:
+            print(f"\n{type(lost).__name__}: {lost}", file=sys.stderr)
+            return lost.exit_status
         print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
         return 130
 

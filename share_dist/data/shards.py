@@ -15,7 +15,7 @@ from PIL import Image
 
 from share_dist import errors
 from share_dist.render import Records, RenderConfig
-from share_dist.storage import Store, inside, is_committed, once, verify
+from share_dist.storage import Store, inside, is_committed, once, verified
 
 if TYPE_CHECKING:
     from share_dist.scene import ViewPlan
@@ -124,9 +124,9 @@ def read_index(store: Store) -> dict[str, Any]:
             f"{store.uri()} holds no data set: index/index.json is missing.\n"
             "  Give the folder that `share-dist render` wrote."
         )
-    verify(stage)
+    whole = verified(stage)
     try:
-        card = json.loads(stage.read("index.json"))
+        card = json.loads(whole.read("index.json"))
         if card["format"] == FORMAT:
             return card
         problem = f"its format is {card['format']}, not {FORMAT}"
@@ -174,8 +174,7 @@ def read_shards(store: Store, body_hash: str | None = None) -> Iterator[Records]
                 f"the data set in {store.uri()} is not complete: {shard_name(index)} is missing.\n"
                 "  Run the command that made it again: it renders only what is missing."
             )
-        verify(stage)
-        yield _records_from_tar(stage.read(_TAR), stage.uri(_TAR), card["body_hash"])
+        yield _records_from_tar(verified(stage).read(_TAR), stage.uri(_TAR), card["body_hash"])
 
 
 def _records_from_tar(data: bytes, source: str, body_hash: str) -> Records:

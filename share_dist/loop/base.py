@@ -25,8 +25,8 @@ CURVE_VIEWS = 1024
 """Steer views behind each point of the curve: enough to know a mean of 100 mm to 2 mm, on the same people each time."""
 
 
-def run_base_training(config: RunConfig, out: Path) -> Path:
-    """Train, measure the curve on steer views and the card's figures on judge views; return the checkpoint's path.
+def run_base_training(config: RunConfig, out: str | Path) -> str:
+    """Train, measure the curve on steer views and the card's figures on judge views; return the checkpoint's address.
 
     Raises:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
@@ -52,7 +52,7 @@ def run_base_training(config: RunConfig, out: Path) -> Path:
         store.overwrite("model.safetensors", model)
         store.overwrite("curve.json", json.dumps(everyday_curve(run), indent=1).encode())
         store.overwrite("card.json", json.dumps(card_figures(run, model), indent=1).encode())
-    return store.local_path("model.safetensors")
+    return store.uri("model.safetensors")
 
 
 def everyday_curve(run: Run) -> list[dict[str, float]]:

@@ -104,7 +104,7 @@ def meshes(
     colour: tuple[int, int, int],
 ) -> np.ndarray:
     """Each picture with the mesh that a model saw in it, which looked at `seen` and is drawn over `shown`."""
-    network, _ = load_checkpoint(run.store.local_path(model), run.fleet.body.hash)
+    network, _ = load_checkpoint(run.store.read(model), run.fleet.body.hash)
     estimate = predict(network, seen.image, run.config.survey.precision)
     with torch.no_grad():
         vertices_m = layer.vertices(estimate.pose, estimate.betas)[0].numpy()

@@ -13,7 +13,7 @@ from share_dist.scene import SPLITS, Split
 from share_dist.storage import open_run
 
 
-def run_rendering(config: RunConfig, out: Path, count: int, cameras: str, split: Split) -> None:
+def run_rendering(config: RunConfig, out: str | Path, count: int, cameras: str, split: Split) -> None:
     """Render the views 0…count−1 of a named camera distribution and split into shards under `out`.
 
     Raises:

@@ -42,10 +42,10 @@ class RunResult:
 
     summary: dict[str, Any]
     table: str
-    report_path: Path
+    report_uri: str
 
 
-def run_share(config: RunConfig, out: Path) -> RunResult:
+def run_share(config: RunConfig, out: str | Path) -> RunResult:
     """Run SHARE from the base model to the report; the same call goes on where an earlier one was stopped.
 
     Raises:
@@ -56,13 +56,13 @@ def run_share(config: RunConfig, out: Path) -> RunResult:
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
-        result = _share(Run(settled(config, store), store, fleet), base, out.resolve().name)
+        result = _share(Run(settled(config, store), store, fleet), base, store.uri().rpartition("/")[2])
     if not any(row["accepted"] for row in result.summary["rounds"]):
         raise errors.RepairFailed(
             f"none of the {len(result.summary['rounds'])} tries was accepted, so the model is as it was before.\n\n"
             f"{result.table}\n\n"
             "  Try more --share.attempts, or a higher --share.everyday-share, with another --out.\n"
-            f"  The page says why each was refused: {result.report_path}"
+            f"  The page says why each was refused: {result.report_uri}"
         )
     return result
 
@@ -84,9 +84,9 @@ def _share(run: Run, base: bytes, title: str) -> RunResult:
     with progress.stage("report"):
         once(run.store, EXHIBITS, lambda: _exhibits(run, before, after), save_arrays, load_arrays)
         _write_summary(run, summary, progress)
-        report_path = publish(run.store)
+        report_uri = publish(run.store)
     _write_summary(run, summary, progress)
-    return RunResult(summary, table_text(summary), report_path)
+    return RunResult(summary, table_text(summary), report_uri)
 
 
 def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:

@@ -14,7 +14,7 @@ from share_dist.errors import BadSetting
 from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, settled_precision
 from share_dist.scene import SceneDistribution
-from share_dist.storage import Store, once
+from share_dist.storage import Store, once, read_address
 from share_dist.survey import BLOCK
 from share_dist.training import require_even_batches
 
@@ -41,8 +41,8 @@ def checked_start(config: RunConfig) -> bytes | ModelConfig:
         errors.ShareDistError: as `checked_model`, but no landscape is fitted, so any number of steer views will do.
     """
     _check_work(config)
-    path = config.model.checkpoint
-    return _checked_checkpoint(config, path) if path else _checked_architecture(config)
+    source = config.model.checkpoint
+    return _checked_checkpoint(config, source) if source else _checked_architecture(config)
 
 
 def _checked_architecture(config: RunConfig) -> ModelConfig:
@@ -91,15 +91,15 @@ def _check_work(config: RunConfig) -> None:
     SceneDistribution.from_config(config.scene)
 
 
-def _checked_checkpoint(config: RunConfig, path: Path) -> bytes:
+def _checked_checkpoint(config: RunConfig, source: str | Path) -> bytes:
     body = load_body(config.body)
-    model, _ = load_checkpoint(path, body.hash)
+    model, _ = load_checkpoint(source, body.hash)
     if model.config.input_px != config.render.size_px:
         raise BadSetting(
-            f"the model in {path} sees pictures of {model.config.input_px} px, but render.size-px is "
+            f"the model in {source} sees pictures of {model.config.input_px} px, but render.size-px is "
             f"{config.render.size_px}.\n  Set --render.size-px {model.config.input_px}."
         )
-    return path.read_bytes()
+    return read_address(source)
 
 
 def _require_landscape_views(config: RunConfig) -> None:

@@ -32,15 +32,15 @@ EXHIBITS = "report/exhibits"
 FINISHED = "a finished run"
 
 
-def publish(store: Store) -> Path:
-    """Write the page and the picture of a finished run and return the page's path."""
+def publish(store: Store) -> str:
+    """Write the page and the picture of a finished run and return the page's address."""
     story = story_of(store)
     store.overwrite(PAGE, write_report(story))
     store.overwrite(PICTURE, readme_picture(story))
-    return store.local_path(PAGE)
+    return store.uri(PAGE)
 
 
-def rewrite_report(out: Path) -> Path:
+def rewrite_report(out: str | Path) -> str:
     """Write the page of a finished run again.
 
     Raises:

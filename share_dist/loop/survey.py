@@ -20,7 +20,7 @@ from share_dist.storage import open_run
 from share_dist.survey import Survey, figures
 
 
-def run_survey(config: RunConfig, out: Path) -> str:
+def run_survey(config: RunConfig, out: str | Path) -> str:
     """Survey a model on steer views, fit its landscape, find its weak regions; return all that as a table.
 
     Raises:

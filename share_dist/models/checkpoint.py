@@ -19,9 +19,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from share_dist.errors import BadSetting, DamagedFile, WrongArchitecture, WrongBody, nearest_name
+from share_dist.errors import BadSetting, DamagedFile, ShareDistError, WrongArchitecture, WrongBody, nearest_name
 from share_dist.models.config import ModelConfig
 from share_dist.models.regressor import Regressor, make_model
+from share_dist.storage import read_address
 
 FORMAT = "share_dist-checkpoint-v1"
 
@@ -168,8 +169,10 @@ def _name(source: Path | str | bytes) -> str:
 
 def _read(source: Path | str | bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        content = source if isinstance(source, bytes) else read_address(source)
         weights, metadata = load(content), _metadata(content)
+    except ShareDistError:
+        raise
     except (SafetensorError, OSError, ValueError) as problem:
         raise DamagedFile(
             f"{_name(source)} cannot be read: {problem}"

@@ -4,23 +4,34 @@ A *store* maps keys such as ``round-00/survey/meta.json`` to bytes that never ch
 folder of such objects; its manifest, written last, lists their SHA-256 hashes and is the only commit point: what has
 no manifest was never finished and is made again. This room knows nothing of views or models.
 
-    open_store(uri)                 -> Store   a folder today; the protocol leaves room for buckets
-    open_run(out, config_json)      -> Store   a run's folder, refused when it holds another run
+    open_store(uri)                 -> Store   a folder or a bucket; nothing is asked yet
+    read_address(uri)               -> bytes   one file of a folder or a bucket
+    open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
     inside(store, name)             -> Store   the part of a store below `name`
+    verified(stage)                 -> stage   compared with its manifest, its bytes in memory
     require_same(store, key, wanted, ...)      refuses a store that describes something else
+    check(out)                      -> findings for the doctor
+
+Keys and endpoint of a bucket come from boto's own chain and stand in no setting, file or message of ours.
 """
 
-from share_dist.storage.once import MANIFEST as MANIFEST
+from share_dist.storage.address import open_store as open_store
+from share_dist.storage.address import read_address as read_address
+from share_dist.storage.claims import taken_over as taken_over
+from share_dist.storage.folder import FolderStore as FolderStore
+from share_dist.storage.folder import writing as writing
+from share_dist.storage.once import checked as checked
 from share_dist.storage.once import commit as commit
 from share_dist.storage.once import is_committed as is_committed
+from share_dist.storage.once import manifest_files as manifest_files
 from share_dist.storage.once import once as once
-from share_dist.storage.once import verify as verify
-from share_dist.storage.run import check as check
+from share_dist.storage.once import verified as verified
+from share_dist.storage.preflight import check as check
 from share_dist.storage.run import open_run as open_run
 from share_dist.storage.run import require_same as require_same
-from share_dist.storage.stores import FolderStore as FolderStore
+from share_dist.storage.stores import MACHINERY as MACHINERY
+from share_dist.storage.stores import MANIFEST as MANIFEST
+from share_dist.storage.stores import Entry as Entry
 from share_dist.storage.stores import Store as Store
 from share_dist.storage.stores import inside as inside
-from share_dist.storage.stores import open_store as open_store
-from share_dist.storage.stores import writing as writing

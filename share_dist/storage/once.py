@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from share_dist import errors
-from share_dist.storage.stores import Store, inside
-
-MANIFEST = "manifest.json"
+from share_dist.storage.stores import MANIFEST, Around, Store, inside
 
 T = TypeVar("T")
 
@@ -31,19 +28,19 @@ def once(
         store: where the stage's folder `name` lies.
         name: the stage's folder, such as ``round-00/landscape``.
         make: does the work; called only when the stage has no manifest.
-        save: writes the value into the stage's own store, by `write_once` or to a `local_path`.
+        save: writes the value into the stage's own store.
         load: reads it back from the stage's own store.
 
     Raises:
         errors.DamagedFile: the stage was finished, but one of its files has changed or gone.
     """
     stage = inside(store, name)
-    if not is_committed(stage):
-        recorder = _Recorder(stage)
-        save(make(), recorder)
-        commit(stage, recorder.keys)
-    verify(stage)
-    return load(stage)
+    if is_committed(stage):
+        return load(verified(stage))
+    held = HeldStage(stage)
+    save(make(), held)
+    commit(stage, held.objects)
+    return load(held)
 
 
 def is_committed(stage: Store) -> bool:
@@ -51,33 +48,66 @@ def is_committed(stage: Store) -> bool:
     return stage.exists(MANIFEST)
 
 
-def commit(stage: Store, keys: Iterable[str]) -> None:
-    """Finish a stage: write the manifest with the hash and size of each of its objects."""
-    files = {key: _entry(stage.read(key)) for key in sorted(set(keys))}
+def commit(stage: Store, objects: Mapping[str, bytes]) -> None:
+    """Finish a stage: write the manifest with the hash and size of each of its objects, which are stored already."""
+    files = {key: _entry(data) for key, data in objects.items()}
     text = json.dumps({"version": 1, "files": files}, indent=1, sort_keys=True)
     stage.write_once(MANIFEST, text.encode())
 
 
-def verify(stage: Store) -> list[str]:
-    """Compare every object of a finished stage with its manifest and return their keys.
+def verified(stage: Store) -> HeldStage:
+    """Compare every object of a finished stage with its manifest and return the stage with their bytes in memory.
 
     Raises:
         errors.DamagedFile: one is missing, shorter or altered; the message names it and the folder to delete.
     """
+    held = HeldStage(stage)
+    for key, found in checked(stage):
+        if isinstance(found, errors.DamagedFile):
+            raise found
+        held.objects[key] = found
+    return held
+
+
+def checked(stage: Store) -> Iterator[tuple[str, bytes | errors.DamagedFile]]:
+    """Yield each object of a finished stage: its bytes if they are what the manifest says, else what is wrong."""
+    try:
+        files = manifest_files(stage)
+    except errors.DamagedFile as error:
+        yield MANIFEST, error
+        return
+    for key, wanted in files.items():
+        yield key, _checked(stage, key, wanted)
+
+
+def manifest_files(stage: Store) -> dict[str, dict[str, Any]]:
+    """Return what the manifest of a finished stage says: ``sha256`` and ``bytes`` of each object.
+
+    Raises:
+        errors.DamagedFile: it is no manifest.
+    """
     try:
         files: dict[str, dict[str, Any]] = json.loads(stage.read(MANIFEST))["files"]
-    except (ValueError, KeyError, TypeError) as error:
+        for entry in files.values():
+            _ = entry["sha256"], entry["bytes"]
+        return files
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(stage, MANIFEST, f"is not a manifest ({error})") from error
-    for key, wanted in files.items():
-        try:
-            found = _entry(stage.read(key))
-        except FileNotFoundError:
-            raise _damaged(stage, key, f"is gone; {wanted['bytes']:,} bytes were stored") from None
-        if found["bytes"] != wanted["bytes"]:
-            raise _damaged(stage, key, f"has {found['bytes']:,} bytes, but {wanted['bytes']:,} were stored")
-        if found != wanted:
-            raise _damaged(stage, key, f"has changed: SHA-256 {found['sha256'][:12]}…, not {wanted['sha256'][:12]}…")
-    return list(files)
+
+
+def _checked(stage: Store, key: str, wanted: dict[str, Any]) -> bytes | errors.DamagedFile:
+    try:
+        data = stage.read(key)
+    except FileNotFoundError:
+        return _damaged(stage, key, f"is gone; {wanted['bytes']:,} bytes were stored")
+    except errors.DamagedFile as error:
+        return error
+    found = _entry(data)
+    if found["bytes"] != wanted["bytes"]:
+        return _damaged(stage, key, f"has {found['bytes']:,} bytes, but {wanted['bytes']:,} were stored")
+    if found != wanted:
+        return _damaged(stage, key, f"has changed: SHA-256 {found['sha256'][:12]}…, not {wanted['sha256'][:12]}…")
+    return data
 
 
 def _entry(data: bytes) -> dict[str, Any]:
@@ -91,32 +121,23 @@ def _damaged(stage: Store, key: str, what: str) -> errors.DamagedFile:
     )
 
 
-class _Recorder:
-    """The store that `save` sees: it notes what is written, and may replace what a killed attempt left behind."""
+class HeldStage(Around):
+    """A stage with its objects in memory, so that nothing that was written or compared is fetched again."""
 
     def __init__(self, stage: Store):
-        self.stage, self.keys = stage, set[str]()
-
-    def uri(self, key: str = "") -> str:
-        return self.stage.uri(key)
-
-    def exists(self, key: str) -> bool:
-        return self.stage.exists(key)
+        super().__init__(stage)
+        self.objects: dict[str, bytes] = {}
 
     def read(self, key: str) -> bytes:
-        return self.stage.read(key)
+        """See `Store`."""
+        return self.objects[key] if key in self.objects else super().read(key)
 
     def write_once(self, key: str, data: bytes) -> None:
-        self.keys.add(key)
-        # No manifest yet, so nothing here is promised to anybody: a leftover may give way.
-        self.stage.overwrite(key, data)
+        """Store the bytes, and keep them."""
+        # No manifest yet, so nothing here is promised to anybody: what a killed attempt left behind may give way.
+        super().overwrite(key, data)
+        self.objects[key] = data
 
     def overwrite(self, key: str, data: bytes) -> None:
+        """Store the bytes, and keep them."""
         self.write_once(key, data)
-
-    def list(self, prefix: str = "") -> list[str]:
-        return self.stage.list(prefix)
-
-    def local_path(self, key: str) -> Path:
-        self.keys.add(key)
-        return self.stage.local_path(key)

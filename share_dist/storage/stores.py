@@ -1,21 +1,26 @@
-"""Where bytes are kept: the protocol, and a folder that fulfils it."""
+"""Where bytes are kept: the protocol that folders and buckets fulfil, and the part of a store below a folder."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Protocol
 
-from share_dist import errors
+MANIFEST = "manifest.json"
 
-TEMPORARY_SUFFIX = ".part"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+MACHINERY = ".run."
+"""How the names of objects begin that are no part of a run: its lease, and what is put to see whether one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object as a listing shows it."""
+
+    key: str
+    bytes: int
+    changed: float
+    """Seconds since 1970, by the clock of whoever keeps it; for people, never to decide anything."""
 
 
 class Store(Protocol):
@@ -45,176 +50,70 @@ class Store(Protocol):
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
         ...
 
-    def local_path(self, key: str) -> Path:
-        """Return a path on this machine for libraries that want a file; its folder exists."""
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """Return what `list` does, with sizes and times."""
+        ...
+
+    def delete(self, prefix: str) -> None:
+        """Delete the folder `prefix`, manifests first: what is half deleted counts as unfinished."""
         ...
 
 
-@contextmanager
-def writing(where: Path | str) -> Iterator[None]:
-    """Turn a full disk or a refused write under `where` into the error that says what to do.
+class Around:
+    """A store that passes everything on to another one; what makes it different overrides a method."""
 
-    Raises:
-        errors.StorageFull: the disk or the quota is exhausted.
-        errors.NotWritable: permissions, a read-only file system, or a file where a folder should be.
-    """
-    try:
-        yield
-    except errors.ShareDistError:
-        raise
-    except OSError as error:
-        if error.errno in _FULL:
-            raise _full(where, error) from error
-        if error.errno in _REFUSED or isinstance(error, FileExistsError):
-            raise errors.NotWritable(
-                f"cannot write {where}: {error.strerror or error}.\n  Give --out a folder that you may write to."
-            ) from error
-        raise
-    except Exception as error:
-        # safetensors and other Rust libraries report a full disk in words only.
-        if "os error 28" in str(error) or "No space left" in str(error):
-            raise _full(where, error) from error
-        raise
-
-
-def _full(where: Path | str, error: Exception) -> errors.StorageFull:
-    existing = next((parent for parent in [Path(where), *Path(where).parents] if parent.exists()), Path("/"))
-    free_mb = shutil.disk_usage(existing).free / 1e6
-    return errors.StorageFull(
-        f"the disk is full: writing {where} failed with {free_mb:,.1f} MB free ({error}).\n"
-        "  Everything finished so far is kept. Free some space and run the same command again: it goes on from there."
-    )
-
-
-class FolderStore:
-    """A folder as a store: a temporary file, fsync, then a link that fails when the name is taken."""
-
-    def __init__(self, root: Path | str):
-        self.root = Path(root).absolute()
-
-    def __repr__(self) -> str:
-        return f"FolderStore({str(self.root)!r})"
+    def __init__(self, store: Store):
+        self.store = store
 
     def uri(self, key: str = "") -> str:
-        """Return the absolute path of a key as text."""
-        return str(self._path(key)) if key else str(self.root)
+        """See `Store`."""
+        return self.store.uri(self._key(key))
 
     def exists(self, key: str) -> bool:
-        """Whether the object is there, complete."""
-        return self._path(key).is_file()
+        """See `Store`."""
+        return self.store.exists(self._key(key))
 
     def read(self, key: str) -> bytes:
-        """Return the object's bytes; FileNotFoundError when there is none."""
-        return self._path(key).read_bytes()
+        """See `Store`."""
+        return self.store.read(self._key(key))
 
     def write_once(self, key: str, data: bytes) -> None:
-        """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
-        path = self._path(key)
-        with writing(path):
-            if not path.is_file():
-                with self._temporary(path, data) as temporary:
-                    _link(temporary, path)
-            if path.read_bytes() != data:
-                raise errors.OtherRun(
-                    f"{path} already holds other bytes, and what is stored is never changed.\n"
-                    "  Choose another --out, or delete that file's folder to have it made again."
-                )
+        """See `Store`."""
+        self.store.write_once(self._key(key), data)
 
     def overwrite(self, key: str, data: bytes) -> None:
-        """Store the bytes whatever was there, in one step."""
-        path = self._path(key)
-        with writing(path), self._temporary(path, data) as temporary:
-            os.replace(temporary, path)
-            _fsync_folder(path.parent)
+        """See `Store`."""
+        self.store.overwrite(self._key(key), data)
 
     def list(self, prefix: str = "") -> list[str]:
-        """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
-        top = self._path(prefix) if prefix else self.root
-        files = (path for path in top.rglob("*") if path.is_file() and not is_temporary(path.name))
-        return sorted(path.relative_to(self.root).as_posix() for path in files)
+        """See `Store`."""
+        return [entry.key for entry in self.entries(prefix)]
 
-    def local_path(self, key: str) -> Path:
-        """Return the path of a key, its folder made; for libraries that want a file."""
-        path = self._path(key)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """See `Store`."""
+        return self.store.entries(self._key(prefix))
 
-    def _path(self, key: str) -> Path:
-        parts = PurePosixPath(key).parts
-        if not parts or ".." in parts or PurePosixPath(key).is_absolute():
-            raise ValueError(f"a key is a relative path without '..', but got {key!r}")
-        return self.root.joinpath(*parts)
+    def delete(self, prefix: str) -> None:
+        """See `Store`."""
+        self.store.delete(self._key(prefix))
 
-    @contextmanager
-    def _temporary(self, path: Path, data: bytes) -> Iterator[Path]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
+    def _key(self, key: str) -> str:
+        return key
 
 
-def is_temporary(name: str) -> bool:
-    """Whether a file name is one of ours that was being written when its process died."""
-    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
-
-
-def _link(temporary: Path, path: Path) -> None:
-    """Give the finished file its name, without ever replacing another writer's."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return  # another writer was first; the caller compares the bytes
-    except OSError as error:
-        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        os.replace(temporary, path)  # file systems without hard links, such as exFAT
-    _fsync_folder(path.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-class _Inside:
+class _Inside(Around):
     """The part of any store below one folder."""
 
     def __init__(self, store: Store, name: str):
-        self.store, self.name = store, name.strip("/")
+        super().__init__(store)
+        self.name = name.strip("/")
 
     def __repr__(self) -> str:
         return f"inside({self.store!r}, {self.name!r})"
 
-    def uri(self, key: str = "") -> str:
-        return self.store.uri(self._key(key))
-
-    def exists(self, key: str) -> bool:
-        return self.store.exists(self._key(key))
-
-    def read(self, key: str) -> bytes:
-        return self.store.read(self._key(key))
-
-    def write_once(self, key: str, data: bytes) -> None:
-        self.store.write_once(self._key(key), data)
-
-    def overwrite(self, key: str, data: bytes) -> None:
-        self.store.overwrite(self._key(key), data)
-
-    def list(self, prefix: str = "") -> list[str]:
-        return [key[len(self.name) + 1 :] for key in self.store.list(self._key(prefix))]
-
-    def local_path(self, key: str) -> Path:
-        return self.store.local_path(self._key(key))
+    def entries(self, prefix: str = "") -> list[Entry]:
+        shorter = len(self.name) + 1
+        return [Entry(entry.key[shorter:], entry.bytes, entry.changed) for entry in super().entries(prefix)]
 
     def _key(self, key: str) -> str:
         return f"{self.name}/{key}" if key else self.name
@@ -225,20 +124,21 @@ def inside(store: Store, name: str) -> Store:
     return _Inside(store, name) if name.strip("/") else store
 
 
-def open_store(uri: str | Path) -> Store:
-    """Return the store at a folder's path or ``file://`` address; nothing is created yet.
+def key_parts(key: str) -> tuple[str, ...]:
+    """Return the folders and the name of a key.
 
     Raises:
-        errors.BadSetting: the address names a bucket or another scheme, which no store serves yet.
+        ValueError: the key is empty or leads out of its store.
     """
-    text = str(uri)
-    if text.startswith("file://"):
-        text = text[len("file://") :]
-    # pathlib folds 's3://x' to 's3:/x', so look at one slash only.
-    scheme, found, _ = text.partition(":/")
-    if found and "/" not in scheme:
-        raise errors.BadSetting(
-            f"--out is {uri}, but {scheme}:// addresses are not supported yet; only folders are.\n"
-            "  Give a folder, for example --out runs/demo; on a cluster, one that every node mounts."
-        )
-    return FolderStore(text)
+    parts = PurePosixPath(key).parts
+    if not parts or ".." in parts or PurePosixPath(key).is_absolute():
+        raise ValueError(f"a key is a relative path without '..', but got {key!r}")
+    return parts
+
+
+def manifests_and_others(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Part keys into what is to be deleted first and what may go then, so that no interruption leaves half a stage."""
+    manifests, others = [], []
+    for key in keys:
+        (manifests if PurePosixPath(key).name == MANIFEST else others).append(key)
+    return manifests, others

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from share_dist import errors
-from share_dist.storage import Store, inside, is_committed, once, verify
+from share_dist.storage import Store, inside, is_committed, once, verified
 
 BLOCK = 256
 """Views in a block: a second or two of work on one core, so a lost one is cheap and its bookkeeping too."""
@@ -62,8 +62,7 @@ def read_block(store: Store, index: int) -> dict[str, np.ndarray]:
         )
 
     stage = inside(store, name)
-    verify(stage)
-    return rows_from_parquet(stage.read(ROWS), stage.uri(ROWS))
+    return rows_from_parquet(verified(stage).read(ROWS), stage.uri(ROWS))
 
 
 def parquet_from_rows(rows: Rows) -> bytes:

@@ -9,17 +9,17 @@ which the checkpoints are deleted.
 from __future__ import annotations
 
 import json
-import shutil
 
 from safetensors.torch import load, save
 from torch import Tensor
 
 from share_dist.errors import DamagedFile
-from share_dist.storage import Store, commit, inside, is_committed, require_same, verify
+from share_dist.storage import Store, commit, inside, is_committed, require_same, verified
 from share_dist.training.config import TrainingJob
 
 JOB, FOLDER, STATE, FINISHED, RAY = "job.json", "checkpoints", "state.safetensors", "trained", "ray"
-MODEL = f"{FINISHED}/model.safetensors"
+_NAME = "model.safetensors"
+MODEL = f"{FINISHED}/{_NAME}"
 
 
 def snapshot_key(step: int) -> str:
@@ -55,10 +55,11 @@ def latest_step(store: Store) -> int:
 def save_state(store: Store, step: int, state: dict[str, Tensor]) -> None:
     """Store a checkpoint after `step` steps, then delete older ones but the one before: it may be being read."""
     stage = _stage(store, step)
-    stage.overwrite(STATE, save(state, metadata={"step": str(step)}))
-    commit(stage, [STATE])
+    data = save(state, metadata={"step": str(step)})
+    stage.overwrite(STATE, data)
+    commit(stage, {STATE: data})
     for old in sorted(_finished_steps(store))[:-2]:
-        _delete(_stage(store, old))
+        store.delete(_folder(old))
 
 
 def load_state(store: Store, step: int) -> dict[str, Tensor]:
@@ -68,16 +69,18 @@ def load_state(store: Store, step: int) -> dict[str, Tensor]:
         errors.DamagedFile: a file is missing or altered; the message names the folder to delete.
     """
     stage = _stage(store, step)
-    if verify(stage) != [STATE]:
+    whole = verified(stage).objects
+    if list(whole) != [STATE]:
         raise DamagedFile(f"{stage.uri()} is not a checkpoint of ours.\n  Delete the folder and run the same command.")
-    return load(stage.read(STATE))
+    return load(whole[STATE])
 
 
 def finish(store: Store) -> None:
     """Commit the trained network, then delete the checkpoints, which it makes useless, and Ray's empty folder."""
-    commit(inside(store, FINISHED), ["model.safetensors"])
+    stage = inside(store, FINISHED)
+    commit(stage, {_NAME: stage.read(_NAME)})
     for folder in (FOLDER, RAY):
-        shutil.rmtree(store.local_path(f"{folder}/x").parent, ignore_errors=True)
+        store.delete(folder)
 
 
 def finished_model(store: Store) -> bytes | None:
@@ -89,20 +92,17 @@ def finished_model(store: Store) -> bytes | None:
     stage = inside(store, FINISHED)
     if not is_committed(stage):
         return None
-    verify(stage)
-    return stage.read("model.safetensors")
+    return verified(stage).read(_NAME)
 
 
 def _stage(store: Store, step: int) -> Store:
-    return inside(store, f"{FOLDER}/step-{step:06d}")
+    return inside(store, _folder(step))
+
+
+def _folder(step: int) -> str:
+    return f"{FOLDER}/step-{step:06d}"
 
 
 def _finished_steps(store: Store) -> list[int]:
     names = (key.split("/") for key in store.list(FOLDER))
     return [int(parts[1].removeprefix("step-")) for parts in names if parts[-1] == "manifest.json"]
-
-
-def _delete(stage: Store) -> None:
-    # The manifest goes first, so that a half-deleted checkpoint is an unfinished one.
-    stage.local_path("manifest.json").unlink(missing_ok=True)
-    shutil.rmtree(stage.local_path("manifest.json").parent, ignore_errors=True)

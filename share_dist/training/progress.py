@@ -12,50 +12,71 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from share_dist.learning import StepReport
-from share_dist.storage import Store, writing
+from share_dist.storage import Store
 
 log = logging.getLogger("share_dist")
+METRICS, CURVES = "metrics.jsonl", "tensorboard"
 LINE_EVERY_S = 10.0
 CURVE_EVERY_STEPS = 10
 _NAMESPACE = b"share_dist"
 
 
 class RankLog:
-    """Rank 0's files and lines."""
+    """Rank 0's files and lines.
+
+    The files are kept whole in memory and scratch, and put into the store, which may be a bucket, now and then: with
+    each line that is said, before each checkpoint and at the end.
+    """
 
     def __init__(self, name: str, channel: str, store: Store, start: int, batch_size: int) -> None:
-        """Open the files and forget what a killed attempt wrote after step `start`."""
+        """Take up the lines of the steps before `start`, and forget what a killed attempt wrote after them."""
         # tensorboardX takes a second to import, and only rank 0 of a training needs it.
         from tensorboardX import SummaryWriter
 
-        self.name, self.channel, self.batch_size = name, channel, batch_size
-        self.path = store.local_path("metrics.jsonl")
-        with writing(self.path):
-            _keep_lines_before(self.path, start)
-            # Line by line: a killed process must not take the steps before its checkpoint with it.
-            self.lines = open(self.path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # closed by close()
-        self.curves = SummaryWriter(str(store.local_path("tensorboard/events").parent), purge_step=start)
+        self.name, self.channel, self.batch_size, self.store = name, channel, batch_size, store
+        self.lines: list[str] = []
         self.recent: deque[StepReport] = deque(maxlen=50)
-        self.said = time.monotonic()
+        self.scratch = TemporaryDirectory(prefix="share-dist-curves-")
+        self.curves = SummaryWriter(self.scratch.name)
+        for report in _reports_before(store, start):
+            self._note(report)
+        store.delete(CURVES)
+        self.said, self.not_kept_before = time.monotonic(), 0.0
 
     def step(self, report: StepReport) -> None:
         """Note one step."""
+        self._note(report)
+        if time.monotonic() - self.said >= LINE_EVERY_S:
+            self.say()
+            if time.monotonic() >= self.not_kept_before:
+                self.keep()
+
+    def keep(self) -> None:
+        """Put the files into the store as they are now, a checkpoint's steps before the checkpoint itself."""
+        begun = time.monotonic()
+        self.store.overwrite(METRICS, "".join(self.lines).encode())
+        self.curves.flush()
+        (events,) = Path(self.scratch.name).iterdir()
+        self.store.overwrite(f"{CURVES}/events.out.tfevents.{self.name.replace(' ', '-')}", events.read_bytes())
+        # A long training's files are large, and a bucket may be slow: at most a twentieth of the time goes into this.
+        self.not_kept_before = time.monotonic() + 20 * (time.monotonic() - begun)
+
+    def _note(self, report: StepReport) -> None:
         self.recent.append(report)
-        with writing(self.path):
-            self.lines.write(json.dumps(_rounded(asdict(report))) + "\n")
+        self.lines.append(json.dumps(_rounded(asdict(report))) + "\n")
         if report.step % CURVE_EVERY_STEPS == 0:
             values = {"loss": report.loss, "learning_rate": report.learning_rate, "wait_share": self.wait_share()}
             for key, value in {**values, **report.terms}.items():
                 self.curves.add_scalar(f"{self.name}/{key}", value, report.step)
-        if time.monotonic() - self.said >= LINE_EVERY_S:
-            self.say()
 
     def say(self) -> None:
         """Put the newest line where the driver reads it."""
@@ -79,26 +100,25 @@ class RankLog:
         )
 
     def close(self) -> None:
-        """Flush and close the files."""
+        """Say the last line, and keep and close the files."""
         if self.recent:
             self.say()
-        self.lines.close()
+        self.keep()
         self.curves.close()
+        self.scratch.cleanup()
 
 
-def _keep_lines_before(path: Path, start: int) -> None:
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] < start:
-                kept.append(line + "\n")
-        except (ValueError, KeyError):
-            continue  # the last line of a killed process may be half a line
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    temporary.replace(path)
+def _reports_before(store: Store, start: int) -> list[StepReport]:
+    """Return the steps before `start` that metrics.jsonl holds, each once."""
+    if not store.exists(METRICS):
+        return []
+    kept: dict[int, StepReport] = {}
+    for line in store.read(METRICS).decode(errors="replace").splitlines():
+        # A process that was killed while it appended, as earlier releases did, left half a line.
+        with suppress(ValueError, TypeError):
+            report = StepReport(**json.loads(line))
+            kept[report.step] = report
+    return [report for step, report in sorted(kept.items()) if step < start]
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_every_array_comes_back_exactly(store, records, figure):
 
 def test_a_shard_reads_as_webdataset_samples(store, records, figure):
     """Consecutive members that share a name up to the first dot are one sample: picture, arrays, JSON."""
-    with tarfile.open(store.local_path(TAR)) as tar:
+    with tarfile.open(Path(store.uri(TAR))) as tar:
         names = tar.getnames()
         assert names[:3] == ["00000256.png", "00000256.npz", "00000256.json"]
         picture = np.array(Image.open(tar.extractfile(names[0])))
@@ -158,14 +159,14 @@ def test_one_shard_of_another_body_among_ours_is_refused(tmp_path, card, records
 
 
 def test_a_truncated_shard_is_named(store):
-    path = store.local_path("shard-00000/records.tar")
+    path = Path(store.uri("shard-00000/records.tar"))
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(errors.DamagedFile, match=r"shard-00000.*\n.*Delete the folder"):
         next(read_shards(store))
 
 
 def test_a_missing_shard_or_index_says_what_to_do(store, tmp_path):
-    store.local_path("shard-00001/manifest.json").unlink()
+    Path(store.uri("shard-00001/manifest.json")).unlink()
     with pytest.raises(errors.DamagedFile, match="only what is missing"):
         list(read_shards(store))
     with pytest.raises(errors.DamagedFile, match="holds no data set"):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
+from pathlib import Path
 
 import pytest
 
 from share_dist import errors
 from share_dist.storage import FolderStore, inside, once
-
-
-@pytest.fixture
-def store(tmp_path):
-    return FolderStore(tmp_path)
+from share_dist.storage.s3 import S3Store
 
 
 def stage(store, value, made):
@@ -23,7 +19,7 @@ def stage(store, value, made):
 
     def save(number, into):
         into.write_once("value.json", json.dumps(number).encode())
-        into.local_path("sub/copy.txt").write_text(str(number))
+        into.write_once("sub/copy.txt", str(number).encode())
 
     return once(store, "round-00/stage", make, save, lambda part: json.loads(part.read("value.json")))
 
@@ -53,16 +49,18 @@ def test_a_stage_that_fails_commits_nothing(store):
 @pytest.mark.parametrize("name", ["value.json", "sub/copy.txt"])
 def test_a_damaged_artefact_is_named_with_the_folder_to_delete(store, damage, name):
     stage(store, 1234, [])
-    path = store.local_path(f"round-00/stage/{name}")
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(b"12" if damage == "truncated" else b"1235")
+    key = f"round-00/stage/{name}"
+    if damage != "gone":
+        store.overwrite(key, b"12" if damage == "truncated" else b"1235")
+    elif isinstance(store, FolderStore):
+        Path(store.uri(key)).unlink()
+    elif isinstance(store, S3Store):
+        store.remove([key])
     with pytest.raises(errors.DamagedFile) as caught:
         stage(store, 1234, [])
-    assert str(path) in str(caught.value)
+    assert store.uri(key) in str(caught.value)
     assert f"Delete the folder {store.uri('round-00/stage')}" in str(caught.value)
-    shutil.rmtree(store.uri("round-00/stage"))
+    store.delete("round-00/stage")
     assert stage(store, 5, []) == 5
 
 

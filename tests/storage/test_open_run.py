@@ -12,9 +12,8 @@ import sys
 import pytest
 
 from share_dist import errors
-from share_dist.storage import FolderStore, once, open_run
-from share_dist.storage import run as run_module
-from share_dist.storage.run import LOCK
+from share_dist.storage import FolderStore, claims, once, open_run
+from share_dist.storage.claims import LOCK
 
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
 
@@ -103,7 +102,7 @@ def test_a_read_only_disk_is_not_writable_new_or_old(mounted):
     folder = mounted("size=1m")
     open_run(folder / "old", CONFIG)
     # As when that process has ended: a disk with a file open for writing cannot be remounted.
-    run_module._CLAIMED.pop(folder / "old").close()
+    claims._LOCKED.pop(folder / "old").close()
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     for name in ("old", "new"):
         with pytest.raises(errors.NotWritable, match="may write to"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -43,7 +44,7 @@ def test_each_block_is_one_parquet_file_that_anyone_can_read(store, survey):
         "block-00000/rows.parquet",
         "block-00001/rows.parquet",
     ]
-    table = pq.read_table(store.local_path("block-00001/rows.parquet"))
+    table = pq.read_table(Path(store.uri("block-00001/rows.parquet")))
     assert table.num_rows == 44
     assert table.column("mpjpe_mm").to_pylist() == survey["mpjpe_mm"][256:].tolist()
 
@@ -53,13 +54,13 @@ def test_the_same_rows_are_the_same_bytes(survey):
 
 
 def test_saving_again_changes_nothing(store, survey):
-    before = {key: store.local_path(key).stat().st_mtime_ns for key in store.list()}
+    before = {key: Path(store.uri(key)).stat().st_mtime_ns for key in store.list()}
     survey.save(store)
-    assert before == {key: store.local_path(key).stat().st_mtime_ns for key in store.list()}
+    assert before == {key: Path(store.uri(key)).stat().st_mtime_ns for key in store.list()}
 
 
 def test_a_truncated_block_is_named(store):
-    path = store.local_path("block-00001/rows.parquet")
+    path = Path(store.uri("block-00001/rows.parquet"))
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(errors.DamagedFile) as caught:
         Survey.load(store)
@@ -68,7 +69,7 @@ def test_a_truncated_block_is_named(store):
 
 
 def test_a_missing_block_says_how_to_finish(store):
-    store.local_path("block-00000/manifest.json").unlink()
+    Path(store.uri("block-00000/manifest.json")).unlink()
     with pytest.raises(errors.DamagedFile, match="only what is missing"):
         Survey.load(store)
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from toys import JOB, LEARNING
 
 from share_dist import errors
+from share_dist.fleet import ClusterNode
 from share_dist.models import ModelConfig
 from share_dist.storage import FolderStore
-from share_dist.training import TrainingConfig, check, checkpoints, require_even_batches
+from share_dist.training import DeepSpeedConfig, TrainingConfig, check, checkpoints, require_even_batches
+from share_dist.training.elastic import largest_size, ranks_with_room
 from share_dist.training.rank import BatchSlices, RankTask, run_rank
 from share_dist.training.trainer import threads_each, with_settled_precision
 
 STATE = {"model.weight": torch.arange(6.0), "exp_avg.weight": torch.ones(6)}
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("zero_stage", 4), ("threads_per_worker", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("workers", 0), ("zero_stage", 4), ("threads_per_worker", 0), ("min_workers", 2)]
+)
 def test_settings_that_cannot_work_are_refused_by_name(name, value):
     with pytest.raises(errors.BadSetting, match=f"training.{name.replace('_', '-')} is {value}"):
         TrainingConfig(**{name: value})
@@ -67,28 +72,57 @@ def test_a_long_list_of_differences_is_cut(tmp_path):
         checkpoints.claim(JOB, store)
 
 
-def node(alive=True, **resources):
-    return {"Alive": alive, "Resources": resources}
+def node(cpus=0.0, gpus=0.0, leaving=False, name="node", **more):
+    room = {"free_cpus": cpus, "free_gpus": gpus} | more
+    return ClusterNode(id=name, name=name, address="10.0.0.1", cpus=cpus, gpus=gpus, leaving=leaving, **room)
 
 
 @pytest.mark.parametrize(
     ("nodes", "settings", "threads"),
     [
-        ([node(CPU=2.0)], {}, 2),
-        ([node(CPU=8.0)], {"workers": 3}, 2),
-        ([node(CPU=2.0)], {"workers": 4}, 1),
-        ([node(CPU=16.0), node(CPU=4.0)], {"workers": 2}, 4),
-        ([node(memory=1e9), node(CPU=8.0), node(CPU=8.0)], {"workers": 2}, 8),
-        ([node(CPU=0.5), node(CPU=8.0)], {"workers": 2}, 4),
-        ([node(alive=False), node(alive=False, CPU=1.0), node(CPU=8.0)], {}, 8),
-        ([node(CPU=4.0), node(CPU=32.0, GPU=4.0)], {"workers": 4, "use_gpu": True}, 8),
+        ([node(2.0)], {}, 2),
+        ([node(8.0)], {"workers": 3}, 2),
+        ([node(2.0)], {"workers": 4}, 1),
+        ([node(16.0), node(4.0)], {"workers": 2}, 4),
+        ([node(), node(8.0), node(8.0)], {"workers": 2}, 8),
+        ([node(0.5), node(8.0)], {"workers": 2}, 4),
+        ([node(1.0, leaving=True), node(8.0)], {}, 8),
+        ([node(4.0), node(32.0, gpus=4.0)], {"workers": 4, "use_gpu": True}, 8),
+        ([node(2.0), node(8.0, labels={"share-role": "train"})], {"labels": "share-role=train"}, 8),
         ([], {}, 1),
-        ([node(CPU=8.0)], {"threads_per_worker": 3}, 3),
+        ([node(8.0)], {"threads_per_worker": 3}, 3),
     ],
 )
 def test_workers_share_the_cores_of_the_nodes_that_can_hold_them(nodes, settings, threads):
     """A head node is often there without a core, and with GPUs only nodes that have some count."""
     assert threads_each(TrainingConfig(**settings), nodes) == threads
+
+
+@pytest.mark.parametrize(
+    ("nodes", "ours", "settings", "ranks"),
+    [
+        ([node(2.0), node(4.0)], {}, {}, 6),
+        ([node(2.0, free_cpus=0.6)], {}, {}, 1),
+        ([node(2.0, free_cpus=0.1, name="a")], {"a": 1}, {}, 1),
+        ([node(2.0, leaving=True), node(1.0)], {}, {}, 1),
+        ([node(1.0), node(1.0, labels={"role": "render"})], {}, {"labels": "role=render"}, 1),
+        ([node(8.0, gpus=2.0), node(8.0)], {}, {"use_gpu": True}, 2),
+        ([node(8.0, gpus=2.0, free_gpus=0.0, name="a")], {"a": 2}, {"use_gpu": True}, 2),
+        ([], {}, {}, 0),
+    ],
+)
+def test_a_rank_needs_a_core_and_what_it_books_where_it_may_run(nodes, ours, settings, ranks):
+    assert ranks_with_room(TrainingConfig(**settings), nodes, ours) == ranks
+
+
+@pytest.mark.parametrize(
+    ("room", "workers", "fewest", "parts", "size"),
+    [(9, 4, None, 1, 4), (3, 4, None, 1, None), (3, 4, 1, 1, 2), (1, 4, 2, 1, None), (8, 8, 1, 4, 4)],
+)
+def test_the_largest_number_of_ranks_is_taken_that_shares_a_batch_of_16_evenly(room, workers, fewest, parts, size):
+    deepspeed = DeepSpeedConfig(gradient_accumulation=parts)
+    config = TrainingConfig(workers=workers, min_workers=fewest, deepspeed=deepspeed)
+    assert largest_size(room, config, batch_size=16) == size
 
 
 def test_precision_is_settled_once_so_that_a_resume_elsewhere_is_refused_not_mixed(tmp_path, monkeypatch):
@@ -122,7 +156,7 @@ def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
 def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
     store = FolderStore(tmp_path)
     checkpoints.save_state(store, 8, STATE)
-    path = store.local_path("checkpoints/step-000008/state.safetensors")
+    path = Path(store.uri("checkpoints/step-000008/state.safetensors"))
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)

@@ -1,0 +1,53 @@
+"""How an address becomes a store: a folder's path, file:// or s3://."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from share_dist import errors
+from share_dist.storage.folder import FolderStore
+from share_dist.storage.stores import Store
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def open_store(uri: str | Path) -> Store:
+    """Return the store at a folder's path, ``file://`` or ``s3://bucket/prefix``; nothing is created or asked yet.
+
+    Raises:
+        errors.BadSetting: the address has another scheme, or names what cannot be a bucket.
+    """
+    # pathlib folds 's3://x' to 's3:/x', so look at one slash only.
+    scheme, found, rest = str(uri).partition(":/")
+    if not found or "/" in scheme:
+        return FolderStore(uri)
+    if scheme == "file":
+        return FolderStore("/" + rest.lstrip("/"))
+    if scheme != "s3":
+        raise errors.BadSetting(
+            f"the address is {uri}, but {scheme}:// is not supported; folders and s3:// are.\n"
+            "  Give a folder, such as runs/demo, or s3://bucket/runs/demo; buckets of other clouds speak S3 too, with "
+            "AWS_ENDPOINT_URL set to theirs."
+        )
+    # boto takes half a second to import, which nobody who works in folders should wait for.
+    from share_dist.storage.s3 import S3Store
+
+    bucket, _, prefix = rest.strip("/").partition("/")
+    if not _BUCKET.fullmatch(bucket) or ".." in prefix.split("/"):
+        raise errors.BadSetting(
+            f"the address is {uri}, but a bucket's name has 3 to 63 small letters, digits, dots and hyphens, and no "
+            "folder below it is called '..'.\n  Write it as s3://bucket/folder."
+        )
+    return S3Store(bucket=bucket, prefix="/".join(part for part in prefix.split("/") if part))
+
+
+def read_address(uri: str | Path) -> bytes:
+    """Return the bytes of one file, named by its path or its ``s3://`` address.
+
+    Raises:
+        FileNotFoundError: there is none.
+        errors.BadSetting, errors.BucketRefused: as `open_store`, and when the bucket is asked.
+    """
+    folder, _, name = str(uri).rpartition("/")
+    return open_store(folder or ("/" if str(uri).startswith("/") else ".")).read(name)

@@ -1,0 +1,209 @@
+"""One driver at a time: a lock on a run's folder, a lease in a run's bucket."""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import fcntl
+import json
+import logging
+import os
+import platform
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from share_dist import errors
+from share_dist.storage.stores import MACHINERY, Around, Entry
+
+if TYPE_CHECKING:
+    from share_dist.storage.s3 import S3Store
+
+log = logging.getLogger("share_dist")
+
+LOCK = ".run.lock.part"
+"""Named like a file being written, so that no store lists it."""
+
+LEASE = f"{MACHINERY}lease.json"
+RENEW_EVERY_S = 5.0
+PERIODS = 3
+"""A lease that stays the same for so many of its own periods belongs to nobody who is alive and connected."""
+
+_LOCKED: dict[Path, IO[bytes]] = {}
+_LEASED: dict[str, Lease] = {}
+
+
+def lock_folder(root: Path) -> None:
+    """Hold the folder until this process ends, however it ends; a second driver would undo the first one's work.
+
+    Raises:
+        errors.OtherRun: another process holds it.
+    """
+    if root in _LOCKED:
+        return
+    # What is open holds the claim; for writing, because NFS gives an exclusive lock on nothing else.
+    file = open(root / LOCK, "ab+", buffering=0)  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        process = file.read().decode().strip()
+        file.close()
+        raise errors.OtherRun(
+            f"{root} is being written by another process{f' (number {process})' if process else ''}.\n"
+            "  Wait until it is done, or choose another --out."
+        ) from None
+    except OSError as error:
+        log.warning("%s cannot be locked (%s): take care that no second command writes there", root, error.strerror)
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
+    _LOCKED[root] = file
+
+
+def lease_bucket(store: S3Store) -> LeasedStore:
+    """Return a run's store in a bucket, held until this process ends.
+
+    No clock is compared with another: who is alive changes the lease, and who finds one that does not change takes it.
+
+    Raises:
+        errors.OtherRun: another driver is alive; the message names its host and process.
+    """
+    if store.uri() not in _LEASED or _LEASED[store.uri()].lost:
+        _LEASED[store.uri()] = Lease(store)
+    return LeasedStore(store, _LEASED[store.uri()])
+
+
+def taken_over() -> errors.OtherRun | None:
+    """Return why this process was interrupted, if it was because another driver took over one of its runs."""
+    return next((lease.lost for lease in _LEASED.values() if lease.lost), None)
+
+
+class Lease:
+    """A small object in a run that its driver changes every few seconds, for as long as it lives."""
+
+    def __init__(self, store: S3Store) -> None:
+        self.store, self.renewals = store, 0
+        self.name = {"host": platform.node(), "process": os.getpid(), "driver": uuid.uuid4().hex}
+        self.lost: errors.OtherRun | None = None
+        self.released = threading.Event()
+        self.etag = self._take()
+        threading.Thread(target=self._renew_until_released, name="lease", daemon=True).start()
+        atexit.register(self.release)
+
+    def release(self) -> None:
+        """Give the run free for the next driver."""
+        if self.released.is_set() or os.getpid() != self.name["process"]:
+            return
+        self.released.set()
+        _LEASED.pop(self.store.uri(), None)
+        try:
+            if not self.lost and self._holder()[0].get("driver") == self.name["driver"]:
+                self.store.remove([LEASE])
+        except (errors.ShareDistError, FileNotFoundError) as error:
+            # The next driver finds out by watching.
+            log.debug("the lease of %s stays: %s", self.store.uri(), error)
+
+    def _take(self) -> str:
+        """Create the lease, or take over one that nobody renews, and return its ETag."""
+        etag = self.store.replace(LEASE, self._text(), None)
+        if etag:
+            return etag
+        try:
+            holder, seen = self._holder()
+        except FileNotFoundError:
+            return self._take()
+        log.info("%s was left by %s; watching whether it is alive", self.store.uri(), _driver(holder))
+        deadline = time.monotonic() + PERIODS * float(holder.get("every_s", RENEW_EVERY_S))
+        while time.monotonic() < deadline:
+            time.sleep(min(float(holder.get("every_s", RENEW_EVERY_S)), max(deadline - time.monotonic(), 0.0)))
+            try:
+                if self._holder()[1] != seen:
+                    raise self._occupied(holder)
+            except FileNotFoundError:
+                return self._take()
+        taken = self.store.replace(LEASE, self._text(), seen)
+        if taken is None:
+            raise self._occupied(holder)
+        return taken
+
+    def _renew_until_released(self) -> None:
+        while not self.released.wait(RENEW_EVERY_S):
+            try:
+                self._renew()
+            except errors.ShareDistError as error:
+                # Cut off, we cannot know; whoever takes over meanwhile is found out at the next answer.
+                log.warning("the lease of %s was not renewed: %s", self.store.uri(), str(error).splitlines()[0])
+            if self.lost:
+                log.error("%s", self.lost)
+                # Wherever the main thread waits, in Ray for hours perhaps; nothing else reaches it there.
+                _thread.interrupt_main()
+                return
+
+    def _renew(self) -> None:
+        self.renewals += 1
+        etag = self.store.replace(LEASE, self._text(), self.etag)
+        if etag is None:
+            try:
+                holder, etag = self._holder()
+            except FileNotFoundError:
+                holder = {}
+            # An answer that was lost on the way makes our own renewal look like somebody else's.
+            if etag is None or holder.get("driver") != self.name["driver"]:
+                self.lost = errors.OtherRun(
+                    f"{self.store.uri()} was taken over by {_driver(holder)}, because this one was cut off or stood "
+                    "still for too long.\n  Leave it to that one; nothing was lost."
+                )
+                return
+        self.etag = etag
+
+    def _holder(self) -> tuple[dict[str, Any], str]:
+        data, etag = self.store.read_tagged(LEASE)
+        try:
+            return dict(json.loads(data)), etag
+        except (ValueError, TypeError):
+            return {}, etag
+
+    def _text(self) -> bytes:
+        return json.dumps({**self.name, "every_s": RENEW_EVERY_S, "renewals": self.renewals}).encode()
+
+    def _occupied(self, holder: dict[str, Any]) -> errors.OtherRun:
+        return errors.OtherRun(
+            f"{self.store.uri()} is being written by {_driver(holder)}.\n"
+            "  Wait until it is done, or choose another --out."
+        )
+
+
+def _driver(holder: dict[str, Any]) -> str:
+    if not holder:
+        return "another driver"
+    return f"another driver (process {holder.get('process')} on {holder.get('host')})"
+
+
+class LeasedStore(Around):
+    """A run's store that refuses to work for a driver whose lease was taken over."""
+
+    def __init__(self, store: S3Store, lease: Lease) -> None:
+        super().__init__(store)
+        self.lease = lease
+
+    def __repr__(self) -> str:
+        return repr(self.store)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the bare store: only the driver renews, and stops its workers when it has to stop."""
+        return _itself, (self.store,)
+
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """See `Store`; the lease is no part of the run."""
+        return [entry for entry in super().entries(prefix) if not entry.key.startswith(MACHINERY)]
+
+    def _key(self, key: str) -> str:
+        if self.lease.lost:
+            raise self.lease.lost
+        return key
+
+
+def _itself(store: S3Store) -> S3Store:
+    return store

@@ -1,0 +1,170 @@
+"""A folder as a store: a temporary file, fsync, then a link that fails when the name is taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from share_dist import errors
+from share_dist.storage.stores import Entry, key_parts, manifests_and_others
+
+TEMPORARY_SUFFIX = ".part"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+
+
+@contextmanager
+def writing(where: Path | str) -> Iterator[None]:
+    """Turn a full disk or a refused write under `where` into the error that says what to do.
+
+    Raises:
+        errors.StorageFull: the disk or the quota is exhausted.
+        errors.NotWritable: permissions, a read-only file system, or a file where a folder should be.
+    """
+    try:
+        yield
+    except errors.ShareDistError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(where, error) from error
+        if error.errno in _REFUSED or isinstance(error, FileExistsError):
+            raise errors.NotWritable(
+                f"cannot write {where}: {error.strerror or error}.\n  Give --out a folder that you may write to."
+            ) from error
+        raise
+    except Exception as error:
+        # safetensors and other Rust libraries report a full disk in words only.
+        if "os error 28" in str(error) or "No space left" in str(error):
+            raise _full(where, error) from error
+        raise
+
+
+def _full(where: Path | str, error: Exception) -> errors.StorageFull:
+    existing = next((parent for parent in [Path(where), *Path(where).parents] if parent.exists()), Path("/"))
+    free_mb = shutil.disk_usage(existing).free / 1e6
+    return errors.StorageFull(
+        f"the disk is full: writing {where} failed with {free_mb:,.1f} MB free ({error}).\n"
+        "  Everything finished so far is kept. Free some space and run the same command again: it goes on from there."
+    )
+
+
+class FolderStore:
+    """A folder as a store; see `Store`."""
+
+    def __init__(self, root: Path | str):
+        self.root = Path(root).absolute()
+
+    def __repr__(self) -> str:
+        return f"FolderStore({str(self.root)!r})"
+
+    def uri(self, key: str = "") -> str:
+        """Return the absolute path of a key as text."""
+        return str(self._path(key)) if key else str(self.root)
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there, complete."""
+        return self._path(key).is_file()
+
+    def read(self, key: str) -> bytes:
+        """Return the object's bytes; FileNotFoundError when there is none."""
+        return self._path(key).read_bytes()
+
+    def write_once(self, key: str, data: bytes) -> None:
+        """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
+        path = self._path(key)
+        with writing(path):
+            if not path.is_file():
+                with self._temporary(path, data) as temporary:
+                    _link(temporary, path)
+            if path.read_bytes() != data:
+                raise other_bytes(str(path))
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Store the bytes whatever was there, in one step."""
+        path = self._path(key)
+        with writing(path), self._temporary(path, data) as temporary:
+            os.replace(temporary, path)
+            _fsync_folder(path.parent)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
+        return sorted(path.relative_to(self.root).as_posix() for path in self._files(prefix))
+
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """Return what `list` does, with sizes and times."""
+        found = []
+        for key in self.list(prefix):
+            # A run that is listed may be at work, and delete an old checkpoint meanwhile.
+            with suppress(FileNotFoundError):
+                status = self._path(key).stat()
+                found.append(Entry(key, status.st_size, status.st_mtime))
+        return found
+
+    def delete(self, prefix: str) -> None:
+        """Delete the folder `prefix`, manifests first."""
+        top = self._path(prefix)
+        with writing(top):
+            for key in manifests_and_others(self.list(prefix))[0]:
+                self._path(key).unlink(missing_ok=True)
+            # With the other objects go files that were being written when their process died.
+            shutil.rmtree(top, ignore_errors=True)
+
+    def _files(self, prefix: str) -> Iterator[Path]:
+        top = self._path(prefix) if prefix else self.root
+        return (path for path in top.rglob("*") if path.is_file() and not is_temporary(path.name))
+
+    def _path(self, key: str) -> Path:
+        return self.root.joinpath(*key_parts(key))
+
+    @contextmanager
+    def _temporary(self, path: Path, data: bytes) -> Iterator[Path]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def other_bytes(address: str) -> errors.OtherRun:
+    """Return the error of a write that would change what is stored."""
+    return errors.OtherRun(
+        f"{address} already holds other bytes, and what is stored is never changed.\n"
+        "  Choose another --out, or delete that file's folder to have it made again."
+    )
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is one of ours that was being written when its process died."""
+    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give the finished file its name, without ever replacing another writer's."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return  # another writer was first; the caller compares the bytes
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        os.replace(temporary, path)  # file systems without hard links, such as exFAT
+    _fsync_folder(path.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,87 @@
+"""Before work starts: can results be kept here? Asked with small objects that are gone again afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from share_dist import errors
+from share_dist.errors import Finding
+from share_dist.storage.address import open_store
+from share_dist.storage.folder import FolderStore, writing
+from share_dist.storage.stores import MACHINERY
+
+if TYPE_CHECKING:
+    from share_dist.storage.s3 import S3Store
+
+
+def require_writable(root: Path) -> None:
+    """Raise NotWritable or StorageFull now when a folder that is there cannot be written."""
+    probe = root / ".probe.part"
+    with writing(root):
+        probe.write_bytes(b"")
+        probe.unlink()
+
+
+def require_bucket(store: S3Store) -> None:
+    """Raise BucketRefused now for whatever a run in this bucket would stumble over later.
+
+    Lists, puts, puts on conditions, reads and deletes under the run's own prefix; a person waits, so it is not patient.
+    """
+    from share_dist.storage.s3_client import HASTY
+
+    store = replace(store, patience=HASTY)
+    store.list("config.json")
+    probe, nonce = f"{MACHINERY}probe-{uuid.uuid4().hex}", uuid.uuid4().hex.encode()
+    store.overwrite(probe, nonce)
+    try:
+        _require_conditions(store, probe)
+        if store.read(probe) != nonce:
+            raise errors.BucketRefused(
+                f"bucket '{store.bucket}' gives back other bytes than were put.\n  Use another bucket or server."
+            )
+    except BaseException:
+        with suppress(errors.ShareDistError):
+            store.remove([probe])
+        raise
+    store.remove([probe])
+
+
+def _require_conditions(store: S3Store, probe: str) -> None:
+    """Try what must not be done: a put where something is, and a put over what has changed since."""
+    for condition, seen in (("If-None-Match", None), ("If-Match", f'"{"0" * 32}"')):
+        if store.replace(probe, b"other", seen):
+            raise errors.BucketRefused(
+                f"bucket '{store.bucket}' does not keep to conditions: a put with {condition} was done all the same.\n"
+                "  Runs rely on them to have one driver and one writer: use a newer server of it, or a folder."
+            )
+
+
+def check(out: str | Path = ".") -> list[Finding]:
+    """Say whether results can be kept at `out`: a bucket, or a folder, whose nearest existing parent is looked at."""
+    try:
+        store = open_store(out)
+        if not isinstance(store, FolderStore):
+            return [_bucket_finding(store)]  # pyright: ignore[reportArgumentType]  # the only other kind
+        return [_folder_finding(store.root)]
+    except errors.ShareDistError as error:
+        lines = str(error).splitlines()
+        return [Finding("storage", False, lines[0], lines[-1].strip())]
+
+
+def _bucket_finding(store: S3Store) -> Finding:
+    require_bucket(store)
+    return Finding("storage", True, f"{store.uri()} can be listed, written, written on conditions, read and cleared")
+
+
+def _folder_finding(path: Path) -> Finding:
+    while not path.exists():
+        path = path.parent
+    require_writable(path)
+    free_gb = shutil.disk_usage(path).free / 1e9
+    remedy = "" if free_gb >= 1 else "Free some space: a run of the demo needs about 0.3 GB, longer ones more."
+    return Finding("storage", free_gb >= 1, f"{path} can be written, {free_gb:,.1f} GB free", remedy)

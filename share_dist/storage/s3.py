@@ -1,0 +1,169 @@
+"""A bucket as a store: conditional puts, whole objects, keys and endpoint only from boto's own chain."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from share_dist import errors
+from share_dist.storage.folder import other_bytes
+from share_dist.storage.s3_client import PATIENT, Patience, error_code, error_status, patiently, s3_client
+from share_dist.storage.s3_errors import Asking, asking
+from share_dist.storage.s3_transfer import DIGEST, Place, fetch, send
+from share_dist.storage.stores import Entry, key_parts, manifests_and_others
+
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+_HEADERS = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}
+_DELETED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Store:
+    """The part of a bucket below a prefix; see `Store`. It travels as an address; each process has its own client."""
+
+    bucket: str
+    prefix: str = ""
+    patience: Patience = PATIENT
+
+    @property
+    def client(self) -> Any:
+        """This process's boto client."""
+        with asking(Asking(self.bucket, self.prefix, "sts:GetCallerIdentity")):
+            return s3_client(self.patience)
+
+    def uri(self, key: str = "") -> str:
+        """Return the ``s3://`` address of a key."""
+        return f"s3://{self.bucket}/{self._key(key)}".rstrip("/")
+
+    def exists(self, key: str) -> bool:
+        """Whether the object is there, complete."""
+        return self._head(key) is not None
+
+    def read(self, key: str) -> bytes:
+        """Return the object's bytes; FileNotFoundError when there is none."""
+        return self.read_tagged(key)[0]
+
+    def read_tagged(self, key: str) -> tuple[bytes, str]:
+        """Return the object's bytes and the ETag by which `replace` knows whether it has changed since.
+
+        Raises:
+            FileNotFoundError: there is none.
+            errors.DamagedFile: what arrives is never what was stored.
+        """
+        with self._asking("s3:GetObject"):
+            try:
+                return fetch(self._place(key))
+            except Exception as error:
+                if error_code(error) in _ABSENT:
+                    raise FileNotFoundError(f"there is no {self.uri(key)}") from None
+                raise
+
+    def write_once(self, key: str, data: bytes) -> None:
+        """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
+        done = self._send(key, data, {"IfNoneMatch": "*"})
+        if done is None and self._digest(key) != _sha256(data):
+            raise other_bytes(self.uri(key))
+
+    def overwrite(self, key: str, data: bytes) -> None:
+        """Store the bytes whatever was there, in one step."""
+        self._send(key, data, {})
+
+    def replace(self, key: str, data: bytes, seen: str | None) -> str | None:
+        """Store the bytes only if the object is as it was seen.
+
+        Args:
+            key: which object.
+            data: its new bytes.
+            seen: the ETag it had; None where there was no such object.
+
+        Returns:
+            Its new ETag, or None when it has changed and nothing was written.
+        """
+        return self._send(key, data, {"IfMatch": seen} if seen else {"IfNoneMatch": "*"})
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
+        return [entry.key for entry in self.entries(prefix)]
+
+    def entries(self, prefix: str = "") -> list[Entry]:
+        """Return what `list` does, with sizes and times."""
+        # Arrow, which writes Ray's own files, marks folders with empty objects whose names end in a slash.
+        return [entry for entry in self._all(prefix) if entry.key and not entry.key.endswith("/")]
+
+    def delete(self, prefix: str) -> None:
+        """Delete the folder `prefix`, manifests first."""
+        key_parts(prefix)
+        for keys in manifests_and_others(entry.key for entry in self._all(prefix)):
+            for start in range(0, len(keys), _DELETED_AT_ONCE):
+                self.remove(keys[start : start + _DELETED_AT_ONCE])
+
+    def _all(self, prefix: str) -> list[Entry]:
+        """Return every object whose key begins with the folder's, in the order of S3, that of their names."""
+        top = self._key(prefix)
+        arguments: dict[str, str] = {"Bucket": self.bucket, "Prefix": f"{top}/" if top else ""}
+        shorter = len(self.prefix) + 1 if self.prefix else 0
+        found: list[Entry] = []
+        with self._asking("s3:ListBucket"):
+            while True:
+                page = patiently(lambda: self.client.list_objects_v2(**arguments), self.patience)
+                for item in page.get("Contents", []):
+                    found.append(Entry(item["Key"][shorter:], item["Size"], item["LastModified"].timestamp()))
+                if not page["IsTruncated"]:
+                    return found
+                arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+    def remove(self, keys: list[str]) -> None:
+        """Delete single objects, a thousand at most; those that are gone already are no error."""
+        below = f"{self.prefix}/" if self.prefix else ""
+        wanted = {"Objects": [{"Key": f"{below}{key}"} for key in keys], "Quiet": True}
+        with self._asking("s3:DeleteObject"):
+            answer = patiently(lambda: self.client.delete_objects(Bucket=self.bucket, Delete=wanted), self.patience)
+        if answer.get("Errors"):
+            refused = answer["Errors"][0]
+            raise errors.BucketRefused(
+                f"bucket '{self.bucket}' did not delete {refused.get('Key')}: {refused.get('Code')}.\n"
+                f"  Allow s3:DeleteObject on {self._request('s3:DeleteObject').resource}."
+            )
+
+    def _send(self, key: str, data: bytes, condition: dict[str, str]) -> str | None:
+        with self._asking(" with ".join(["s3:PutObject", *(_HEADERS[name] for name in condition)])):
+            try:
+                return send(self._place(key), data, condition)
+            except Exception as error:
+                # If-Match on what was deleted is answered as absent.
+                if condition and (error_status(error) == 412 or error_code(error) in _ABSENT):
+                    return None
+                raise
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        place = self._place(key)
+        with self._asking("s3:GetObject"):
+            try:
+                return place.ask(place.client.head_object)
+            except Exception as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
+
+    def _digest(self, key: str) -> str:
+        """Return the SHA-256 of what is stored, as it says itself, or from its bytes where others wrote it."""
+        found = self._head(key)
+        return found["Metadata"][DIGEST] if found and DIGEST in found["Metadata"] else _sha256(self.read(key))
+
+    def _place(self, key: str) -> Place:
+        return Place(self.client, self.patience, self.bucket, self._key("/".join(key_parts(key))))
+
+    def _key(self, key: str) -> str:
+        return "/".join(part for part in (self.prefix, key.strip("/")) if part)
+
+    def _request(self, permission: str) -> Asking:
+        return Asking(self.bucket, self.prefix, permission, self.client.meta.endpoint_url)
+
+    def _asking(self, permission: str) -> AbstractContextManager[None]:
+        return asking(self._request(permission))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

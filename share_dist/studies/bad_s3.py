@@ -1,0 +1,226 @@
+"""Our bad network in front of a bucket: an HTTP proxy that fails on a seeded schedule and counts what it did."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from share_dist.errors import require_share
+from share_dist.seeds import stream
+
+Fault = Literal[
+    "drop",  # the connection ends before the server has heard anything
+    "lose the answer",  # the server has done it, and nobody hears of it
+    "500",
+    "503",  # SlowDown, as S3 answers too many requests
+    "slow",
+    "truncate",  # the connection ends in the middle of the body
+    "other region",
+    "clock",
+]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+
+_ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+_ANSWERS: dict[str, tuple[int, str, str, dict[str, str]]] = {
+    "500": (500, "InternalError", "We encountered an internal error. Please try again.", {}),
+    "503": (503, "SlowDown", "Please reduce your request rate.", {}),
+    "other region": (
+        301,
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint.",
+        {"x-amz-bucket-region": "eu-west-1"},
+    ),
+    "clock": (
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+        {"Date": "Mon, 01 Jan 2035 00:00:00 GMT"},
+    ),
+    "denied": (403, "AccessDenied", "Access Denied", {}),
+}
+_HOP_HEADERS = {"connection", "transfer-encoding", "content-length", "keep-alive", "server", "date"}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which requests fail how: a pure function of the seed and the request's number."""
+
+    seed: int
+    share: float = 0.1
+    """Part of all requests that fail."""
+
+    kinds: tuple[Fault, ...] = FAULTS
+    slow_s: float = 0.3
+
+    def __post_init__(self) -> None:
+        require_share(self.share, "schedule.share")
+
+    def fault(self, number: int) -> Fault | None:
+        """Return what happens to request `number`, from 0 on, of those that came while faults were on."""
+        random = stream(self.seed, "bad-s3", number)
+        return self.kinds[int(random.integers(len(self.kinds)))] if random.random() < self.share else None
+
+
+class BadS3:
+    """A proxy that runs for as long as its ``with`` block; see `bad_s3`."""
+
+    def __init__(self, server: str, schedule: Schedule, host: str, port: int) -> None:
+        self.target, self.schedule = urlsplit(server), schedule
+        self.on = False
+        """Whether the schedule is followed; otherwise requests pass, and have no number."""
+
+        self.denied: set[str] = set()
+        """What is answered AccessDenied, on or off: ``list``, ``put``, ``conditional put``, ``get``, ``delete``."""
+
+        self.always: Fault | None = None
+        """What happens to every request, whatever the schedule says."""
+
+        self.counts: Counter[str] = Counter()
+        """How often each fault was done, and under ``requests`` how many came while faults were on."""
+
+        self.log: list[tuple[str, str]] = []
+        """Method and path of every request that came, in order."""
+
+        self._lock = threading.Lock()
+        self._http = ThreadingHTTPServer((host, port), _handler(self))
+        self._http.daemon_threads = True
+
+    @property
+    def endpoint(self) -> str:
+        """The proxy's address, as AWS_ENDPOINT_URL wants it."""
+        host, port = self._http.server_address[:2]
+        return f"http://{host}:{port}"
+
+    def next_fault(self, asked: str) -> str | None:
+        """Number a request and return what is to be done to it."""
+        with self._lock:
+            fault = self._fault(asked)
+            if fault:
+                self.counts[fault] += 1
+            return fault
+
+    def _fault(self, asked: str) -> str | None:
+        if asked in self.denied:
+            return "denied"
+        if self.always:
+            return self.always
+        if not self.on:
+            return None
+        self.counts["requests"] += 1
+        return self.schedule.fault(self.counts["requests"] - 1)
+
+    def start(self) -> None:
+        """Answer requests, in threads, until `stop`."""
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self) -> None:
+        """Answer no more."""
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@contextmanager
+def bad_s3(server: str, schedule: Schedule, host: str = "127.0.0.1", port: int = 0) -> Iterator[BadS3]:
+    """Stand in front of an S3 server, on a free port unless one is given; faults begin when `on` is set.
+
+    Args:
+        server: the server's own endpoint.
+        schedule: what fails when.
+        host: address to listen on, such as the bridge of a cluster of namespace nodes.
+        port: where to listen.
+    """
+    proxy = BadS3(server, schedule, host, port)
+    proxy.start()
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+def what_is_asked(method: str, query: str, headers: Mapping[str, str]) -> str:
+    """Name a request as `BadS3.denied` does."""
+    if method == "PUT" or (method == "POST" and "delete" not in query):
+        conditional = {"if-none-match", "if-match"} & {name.lower() for name in headers}
+        return "conditional put" if conditional else "put"
+    if method in ("POST", "DELETE"):
+        return "delete"
+    return "list" if "list-type" in query else "get"
+
+
+def _handler(proxy: BadS3) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            if self.headers.get("Expect", "").lower() == "100-continue":
+                self.send_response_only(100)
+                self.end_headers()
+            body = self.rfile.read(length) if length else b""
+            if len(body) < length:
+                self.close_connection = True
+                return
+            asked = what_is_asked(self.command, urlsplit(self.path).query, dict(self.headers))
+            proxy.log.append((self.command, self.path))
+            _answer(self, proxy, proxy.next_fault(asked), body)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: what is done is counted."""
+
+    return Handler
+
+
+def _answer(request: BaseHTTPRequestHandler, proxy: BadS3, fault: str | None, body: bytes) -> None:
+    if fault == "drop":
+        request.close_connection = True
+        return
+    if fault in _ANSWERS:
+        status, code, message, headers = _ANSWERS[fault]
+        _send(request, status, headers, _ERROR.format(code=code, message=message).encode())
+        return
+    if fault == "slow":
+        time.sleep(proxy.schedule.slow_s)
+    status, headers, data = _forward(request, proxy, body)
+    if fault == "lose the answer":
+        request.close_connection = True
+        return
+    _send(request, status, headers, data, cut=fault == "truncate")
+
+
+def _forward(request: BaseHTTPRequestHandler, proxy: BadS3, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(proxy.target.hostname or "", proxy.target.port or 80, timeout=60)
+    try:
+        # With the Host it was signed for.
+        connection.request(request.command, request.path, body, dict(request.headers.items()))
+        answer = connection.getresponse()
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_HEADERS}
+        if request.command == "HEAD":
+            headers["Content-Length"] = answer.getheader("Content-Length") or "0"
+        return answer.status, headers, answer.read()
+    except OSError:
+        return 503, {}, _ERROR.format(code="ServiceUnavailable", message="The server behind does not answer.").encode()
+    finally:
+        connection.close()
+
+
+def _send(
+    request: BaseHTTPRequestHandler, status: int, headers: Mapping[str, str], data: bytes, cut: bool = False
+) -> None:
+    request.send_response_only(status)
+    for name, value in {"Content-Length": str(len(data)), **headers}.items():
+        request.send_header(name, value)
+    request.end_headers()
+    if request.command == "HEAD" or status == 204:
+        return
+    request.wfile.write(data[: len(data) // 2] if cut else data)
+    request.close_connection = request.close_connection or cut

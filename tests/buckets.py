@@ -1,0 +1,52 @@
+"""A bucket for tests of any room: a real server, the fault proxy, and a place of its own for each test."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def bucket_server():
+    """A moto S3 server, started once."""
+    from share_dist.studies.bucket import local_bucket
+
+    with local_bucket() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(bucket_server, monkeypatch):
+    """The address of an empty place in a bucket, with the environment by which boto finds it."""
+    for name, value in bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{bucket_server.uri}/{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def bad_bucket(bucket, bucket_server, monkeypatch):
+    """A function of a schedule that puts the fault proxy before the bucket, its faults on, and returns the proxy."""
+    from share_dist.studies.bad_s3 import bad_s3
+
+    opened = []
+
+    def stand_in_front(schedule):
+        opened.append(bad_s3(bucket_server.endpoint, schedule))
+        proxy = opened[-1].__enter__()
+        proxy.on = True
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        return proxy
+
+    yield stand_in_front
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    """Make every pause between two tries a fiftieth as long: what is tested is that they are made, not how long."""
+    import time
+
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds / 50))
