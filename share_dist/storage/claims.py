@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import fcntl
 import json
 import logging
 import os
 import platform
+import signal
 import threading
 import time
 import uuid
@@ -138,7 +138,7 @@ class Lease:
             if self.lost:
                 log.error("%s", self.lost)
                 # Wherever the main thread waits, in Ray for hours perhaps; nothing else reaches it there.
-                _thread.interrupt_main()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
 
     def _renew(self) -> None:
