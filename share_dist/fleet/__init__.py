@@ -10,6 +10,7 @@ to an evaluator or to a training rank, never to the driver, which sees only rows
         fleet.records(plan, numbers)              -> Records   a few pictures, for a gallery
         fleet.write_shards(plan, count, store)    -> dict      a data set on disk
         fleet.pictures(plan).feed(numbers, ahead)  -> Records   step after step, inside a training rank
+    cluster_nodes()                               -> the living nodes, what they have free, which must leave
     KEPT_MEMORY                                   -> environment of processes that compute
 """
 
@@ -22,4 +23,9 @@ from share_dist.fleet.config import pool_sizes as pool_sizes
 from share_dist.fleet.feed import FleetPictures as FleetPictures
 from share_dist.fleet.feed import ViewFeed as ViewFeed
 from share_dist.fleet.fleet import Fleet as Fleet
+from share_dist.fleet.nodes import ClusterNode as ClusterNode
+from share_dist.fleet.nodes import cluster_nodes as cluster_nodes
+from share_dist.fleet.nodes import labels_of as labels_of
+from share_dist.fleet.nodes import leaving_nodes as leaving_nodes
+from share_dist.fleet.nodes import staying as staying
 from share_dist.fleet.pools import RenderHandles as RenderHandles

@@ -24,6 +24,10 @@ class FleetConfig:
     cpus: int | None = None
     """Cores that a Ray started here may use; None takes all that this process may run on."""
 
+    labels: str | None = None
+    """Only nodes with these labels render, and evaluate without a GPU: ``share-role=render``. None takes every node
+    that has cores."""
+
     render_actors: int | None = None
     """Renderers. None means one a core: rendering is what a survey mostly waits for."""
 

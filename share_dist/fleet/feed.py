@@ -12,13 +12,17 @@ import numpy as np
 from jaxtyping import Int64
 
 from share_dist.fleet.actors import plan_parcel
-from share_dist.fleet.pools import RenderHandles, fetch
+from share_dist.fleet.asking import fetch
+from share_dist.fleet.pools import RenderHandles
 from share_dist.render import Records
 from share_dist.scene import ViewPlan
 
 CHUNK = 64
 """Views asked of one renderer at a time: a batch is spread over several, and a call still lasts longer than its
 dispatch."""
+
+LOOK_EVERY_S = 5.0
+"""How often a feed looks whether renderers joined or left."""
 
 Row = tuple[dict[str, np.ndarray], int]
 
@@ -83,12 +87,12 @@ class ViewFeed:
         self.numbers_by_step = numbers_by_step
         self.cache = PictureCache(cache_mb * 1_000_000)
         self.waited_s, self.rendered = 0.0, 0
-        self._turn = 0
+        self._turn, self._looked, self._names = 0, 0.0, list[str]()
 
     def __iter__(self) -> Iterator[Records]:
         """Yield a Records of each step."""
         self.parcel = plan_parcel(self.plan)
-        self.actors = self.handles.actors()
+        self._find_renderers()
         under_way = deque[_Step]()
         for numbers in self.numbers_by_step:
             under_way.append(self._ask(np.asarray(numbers, dtype=np.int64)))
@@ -104,7 +108,17 @@ class ViewFeed:
 
     def _request(self, numbers: Int64[np.ndarray, " part"]) -> Any:
         self._turn += 1
+        if time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._find_renderers()
         return self.actors[self._turn % len(self.actors)].records.remote(self.parcel, numbers)
+
+    def _find_renderers(self) -> None:
+        """Look who renders now; while nobody does, keep asking those who did."""
+        self._looked = time.monotonic()
+        names = self.handles.names()
+        found = self.handles.actors() if names != self._names else []
+        if found:
+            self.actors, self._names = found, names
 
     def _deliver(self, step: _Step) -> Records:
         started, fresh = time.perf_counter(), dict[int, Row]()

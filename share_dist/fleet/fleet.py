@@ -20,9 +20,11 @@ from share_dist.body import Body, BodyConfig, load_body
 from share_dist.data import index_card, shard_is_done, shard_numbers, write_index
 from share_dist.fleet.actors import EvaluatorActor, Parcel, RenderActor, plan_parcel
 from share_dist.fleet.cluster import connect
-from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
+from share_dist.fleet.config import FleetConfig, PoolSizes
 from share_dist.fleet.feed import CHUNK, FleetPictures
-from share_dist.fleet.pools import RenderHandles, drop_pool, make_pool, wait_until_ready
+from share_dist.fleet.keeper import Keeper, sizes_now
+from share_dist.fleet.nodes import labels_of
+from share_dist.fleet.pools import Pool, RenderHandles
 from share_dist.fleet.progress import ViewProgress
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
@@ -41,8 +43,9 @@ _NOT_SHARED = (
 class Fleet:
     """Renderers and evaluators on Ray, for as long as the ``with`` block lasts.
 
-    Joins the cluster that is there, or starts Ray on this machine and ends it afterwards. Actors start at their first
-    use. A killed one is started again by Ray and its work repeated; results are the same bits.
+    Joins the cluster that is there, or starts Ray on this machine and ends it afterwards. Actors start at their
+    first use. A killed one is started again and its work repeated; nodes that join get actors, and those of a node that
+    leaves are given up. Results are the same bits.
     """
 
     def __init__(
@@ -53,20 +56,22 @@ class Fleet:
         self.body_config = (body or BodyConfig()).absolute()
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
         self._started_ray = False
-        self._renderers: list[Any] = []
-        self._evaluators: list[Any] = []
+        self._pools: dict[str, Pool] = {}
+        self._keeper = Keeper(self.config, lambda: dict(self._pools))
 
     def __enter__(self) -> Fleet:
         """Connect to Ray, or start it."""
         self._started_ray = connect(self.config)
+        self._keeper.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the actors, and Ray if it was started here."""
-        drop_pool([*self._renderers, *self._evaluators])
-        self._renderers, self._evaluators = [], []
+        self._keeper.stop()
+        for name in list(self._pools):
+            self._pools.pop(name).drop()
         if self._started_ray:
             ray.shutdown()
 
@@ -77,8 +82,8 @@ class Fleet:
 
     @cached_property
     def sizes(self) -> PoolSizes:
-        """How many actors of each kind there are."""
-        return pool_sizes(self.config, ray.cluster_resources())
+        """How many actors of each kind there are at first; later pools follow the cluster."""
+        return sizes_now(self.config)
 
     @property
     def device(self) -> torch.device:
@@ -86,30 +91,29 @@ class Fleet:
         return torch.device("cuda" if self.config.evaluator_gpus else "cpu")
 
     @property
-    def renderers(self) -> list[Any]:
+    def renderers(self) -> Pool:
         """The render actors, at least one of them ready."""
-        if not self._renderers:
-            names = [f"{self.name}-renderer-{number}" for number in range(self.sizes.renderers)]
-            arguments = (self.body_config, self.body.hash, self.render_config)
-            self._renderers = make_pool(RenderActor, names, arguments, self.sizes.cpus_each)
-            wait_until_ready(self._renderers, self.config.start_timeout_s, "renderers")
-        return self._renderers
+        return self._pool("renderers", RenderActor, (self.body_config, self.body.hash, self.render_config), 0.0)
 
     @property
-    def evaluators(self) -> list[Any]:
+    def evaluators(self) -> Pool:
         """The evaluator actors, at least one of them ready."""
-        if not self._evaluators:
-            names = [f"{self.name}-evaluator-{uuid.uuid4().hex[:4]}" for _ in range(self.sizes.evaluators)]
-            gpus, arguments = self.config.evaluator_gpus, (self.body_config, self.body.hash, self.device)
-            self._evaluators = make_pool(EvaluatorActor, names, arguments, self.sizes.cpus_each, gpus)
-            wait_until_ready(self._evaluators, self.config.start_timeout_s, "evaluators")
-        return self._evaluators
+        arguments = (self.body_config, self.body.hash, self.device)
+        return self._pool("evaluators", EvaluatorActor, arguments, self.config.evaluator_gpus)
+
+    def _pool(self, what: str, kind: Any, arguments: tuple[Any, ...], gpus: float) -> Pool:
+        if what not in self._pools:
+            name = f"{self.name}-{what}-{uuid.uuid4().hex[:4]}"
+            labels = {} if gpus else labels_of(self.config.labels, "fleet.labels")
+            pool = Pool(kind, name, arguments, self.sizes.cpus_each, gpus, labels)
+            pool.start(getattr(sizes_now(self.config), what), self.config.start_timeout_s, what)
+            self._pools[what] = pool
+        return self._pools[what]
 
     @property
     def handles(self) -> RenderHandles:
         """The renderers as a value for other processes; see `ViewFeed`."""
-        _ = self.renderers
-        return RenderHandles(tuple(f"{self.name}-renderer-{number}" for number in range(self.sizes.renderers)))
+        return RenderHandles(self.renderers.name)
 
     def pictures(self, plan: ViewPlan) -> FleetPictures:
         """Return the source of a plan's records that training ranks open for themselves."""
@@ -165,7 +169,7 @@ class Fleet:
         count: int,
     ) -> None:
         renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan)
-        progress = ViewProgress(label, count, count - sum(map(len, blocks)), f"{len(renderers)} renderers")
+        progress = ViewProgress(label, count, count - sum(map(len, blocks)), f"{renderers.size} renderers")
         answers = stream_blocks(
             blocks,
             renderers,
@@ -178,8 +182,7 @@ class Fleet:
             write_block(store, block.start // BLOCK, parquet)
             progress.add(len(block))
         if self.config.evaluator_gpus:
-            drop_pool(evaluators)
-            self._evaluators = []
+            self._pools.pop("evaluators").drop()
 
     def _read_model(self, model: Path | str | bytes | Regressor) -> tuple[bytes, str]:
         """Return a checkpoint's bytes and its network's hash, having checked that it can be used."""
@@ -193,14 +196,13 @@ class Fleet:
         chosen = np.asarray(numbers, dtype=np.int64)
         if not len(chosen):
             raise ValueError("no view numbers were given, but a picture needs one")
-        parcel, actors = plan_parcel(plan), self.renderers
+        parcel, pool = plan_parcel(plan), self.renderers
         starts = range(0, len(chosen), CHUNK)
 
         def ask(start: int) -> Any:
-            actor = actors[(start // CHUNK) % len(actors)]
-            return actor.records.remote(parcel, chosen[start : start + CHUNK])
+            return pool.next().records.remote(parcel, chosen[start : start + CHUNK])
 
-        answers = in_order(starts, ask, EACH * len(actors), self.config.stall_timeout_s, "rendering picture")
+        answers = in_order(starts, ask, EACH * pool.size, self.config.stall_timeout_s, "rendering picture")
         return Records.join([part for _, part in answers])
 
     def write_shards(self, plan: ViewPlan, count: int, store: Store, label: str = "render") -> dict[str, Any]:
@@ -227,14 +229,14 @@ class Fleet:
         missing = [index for index in range(card["shards"]) if not shard_is_done(store, index)]
         if not missing:
             return card
-        actors, parcel = self.renderers, plan_parcel(plan)
+        pool, parcel = self.renderers, plan_parcel(plan)
 
         def ask(index: int) -> Any:
-            return actors[index % len(actors)].shard.remote(parcel, card, index, store.uri())
+            return pool.next().shard.remote(parcel, card, index, store.uri())
 
         found = count - sum(len(shard_numbers(index, count)) for index in missing)
-        progress = ViewProgress(label, count, found, f"{len(actors)} renderers")
-        for index, views in in_order(missing, ask, EACH * len(actors), self.config.stall_timeout_s, "writing shard"):
+        progress = ViewProgress(label, count, found, f"{pool.size} renderers")
+        for index, views in in_order(missing, ask, EACH * pool.size, self.config.stall_timeout_s, "writing shard"):
             if not shard_is_done(store, index):
                 raise errors.NotWritable(_NOT_SHARED.format(uri=store.uri()))
             progress.add(views)

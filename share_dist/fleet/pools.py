@@ -1,66 +1,180 @@
-"""Pools of named actors: created, waited for, reached from other processes, asked with retries."""
+"""Pools of named actors: as many as the cluster has cores for, also when nodes join or leave while they work."""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray import exceptions as lost
+from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
 
-from share_dist.errors import ShareDistError, WorkersLost
+from share_dist.errors import WorkersLost
+from share_dist.fleet.asking import LOSSES, reason_of, users_error
 from share_dist.fleet.cluster import KEPT_MEMORY, NAMESPACE
 
-LOSSES = (lost.RayActorError, lost.ObjectLostError, lost.WorkerCrashedError, lost.NodeDiedError, lost.RaySystemError)
-"""What a killed process or node looks like. Work is a function of its arguments, so it is simply asked for again."""
+_KV = b"share_dist"
 
 
 @dataclass(frozen=True, slots=True)
 class RenderHandles:
-    """The renderers by name: a value that travels by pickle into any process of the same cluster."""
+    """The renderers by the name of their pool: a value that travels by pickle into any process of the same cluster."""
 
-    names: tuple[str, ...]
+    pool: str
+
+    def names(self) -> list[str]:
+        """Return the names of the actors that are ready now; they change as nodes come and go."""
+        return json.loads(_internal_kv_get(self.pool.encode(), namespace=_KV) or b"[]")
 
     def actors(self) -> list[Any]:
-        """Return handles to the actors; call it in the process that uses them."""
-        return [ray.get_actor(name, namespace=NAMESPACE) for name in self.names]
+        """Return handles to those actors; call it in the process that uses them."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(ValueError):  # it left just now
+                found.append(ray.get_actor(name, namespace=NAMESPACE))
+        return found
 
 
-def make_pool(kind: Any, names: Sequence[str], arguments: tuple[Any, ...], cpus: float, gpus: float = 0.0) -> list[Any]:
-    """Start actors of one kind, spread over the nodes; they live until they are dropped or this process ends."""
-    options = {"num_cpus": cpus, "num_gpus": gpus, "namespace": NAMESPACE, "scheduling_strategy": "SPREAD"}
-    options["runtime_env"] = {"env_vars": KEPT_MEMORY}
-    return [kind.options(name=name, **options).remote(*arguments) for name in names]
+@dataclass(kw_only=True)
+class Member:
+    """One actor of a pool."""
+
+    name: str
+    actor: Any
+    ready: Any
+    """The reference that says so, or None once it has."""
+
+    node: str = ""
+    """The id of its node, once it is ready."""
 
 
-def drop_pool(actors: Sequence[Any]) -> None:
-    """End the actors for good."""
-    for actor in actors:
-        ray.kill(actor, no_restart=True)
+@dataclass
+class Pool:
+    """Actors of one kind.
 
+    Ray starts an actor again whose process died. An actor whose node is gone is replaced here by one on another node:
+    Ray would start it again too, but only where it finds room, and what was asked of it would wait for that.
 
-def wait_until_ready(actors: Sequence[Any], timeout_s: float, what: str) -> None:
-    """Wait until one actor of a pool is ready; the others may follow.
-
-    Raises:
-        WorkersLost: none is in time, and why.
-        ShareDistError: whatever an actor says is wrong on its node.
+    Attributes:
+        kind: the actors' class.
+        name: how their names begin.
+        arguments: what each is made with.
+        cpus: cores that each books; gpus: GPUs.
+        labels: the nodes they may run on.
     """
-    waiting, problems = [actor.ready.remote() for actor in actors], list[str]()
-    deadline = time.monotonic() + timeout_s
-    while waiting and time.monotonic() < deadline:
-        done, waiting = ray.wait(waiting, num_returns=1, timeout=min(1.0, timeout_s))
+
+    kind: Any
+    name: str
+    arguments: tuple[Any, ...]
+    cpus: float
+    gpus: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._members: list[Member] = []
+        self._numbers = itertools.count()
+        self._turn = itertools.count()
+        self._lock = threading.RLock()
+
+    @property
+    def size(self) -> int:
+        """How many actors there are, ready or not."""
+        return len(self._members)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every actor is ready."""
+        return all(member.ready is None for member in list(self._members))
+
+    @property
+    def actors(self) -> list[Any]:
+        """The actors that are ready."""
+        return [member.actor for member in list(self._members) if member.ready is None]
+
+    def next(self) -> Any:
+        """Return one of the ready actors, each in its turn."""
+        actors = self.actors
+        return actors[next(self._turn) % len(actors)]
+
+    def start(self, size: int, timeout_s: float, what: str) -> None:
+        """Start the actors, spread over the nodes, and wait until one is ready; the others follow.
+
+        Raises:
+            WorkersLost: none is in time, and why.
+            ShareDistError: whatever an actor says is wrong on its node.
+        """
+        with self._lock:
+            self._members = [self._make() for _ in range(size)]
+            deadline, problems = time.monotonic() + timeout_s, list[str]()
+            while not self.actors and self._members and time.monotonic() < deadline:
+                problems += self._hear(f"starting {what}", patience_s=min(1.0, timeout_s))
+            if not self.actors:
+                raise WorkersLost(_why_none(size, what, timeout_s, problems))
+            self._publish()
+
+    def fit(self, size: int, nodes: Sequence[str]) -> None:
+        """Follow the cluster: drop actors whose node is not among `nodes`, then make or drop some to have `size`."""
+        with self._lock:
+            before = self.actors
+            self._hear("joining the fleet")
+            for member in [member for member in self._members if member.node and member.node not in nodes]:
+                self._drop(member)
+            for member in self._members[size:]:
+                self._drop(member)
+            self._members += [self._make() for _ in range(size - len(self._members))]
+            if self.actors != before:
+                self._publish()
+
+    def drop(self) -> None:
+        """End all actors for good."""
+        with self._lock:
+            for member in list(self._members):
+                self._drop(member)
+
+    def _make(self) -> Member:
+        name = f"{self.name}-{next(self._numbers)}"
+        actor = self.kind.options(
+            name=name,
+            namespace=NAMESPACE,
+            num_cpus=self.cpus,
+            num_gpus=self.gpus,
+            scheduling_strategy="SPREAD",
+            label_selector=dict(self.labels) or None,
+            runtime_env={"env_vars": KEPT_MEMORY},
+        ).remote(*self.arguments)
+        return Member(name=name, actor=actor, ready=actor.ready.remote())
+
+    def _drop(self, member: Member) -> None:
+        self._members.remove(member)
+        ray.kill(member.actor, no_restart=True)
+
+    def _hear(self, doing: str, patience_s: float = 0.0) -> list[str]:
+        """Note who has become ready; drop those who died at once and return why."""
+        waiting = {member.ready: member for member in self._members if member.ready is not None}
+        if not waiting:
+            return []
+        done, _ = ray.wait(list(waiting), num_returns=1 if patience_s else len(waiting), timeout=patience_s)
+        problems = []
         for reference in done:
+            member = waiting[reference]
             try:
-                ray.get(reference)
-                return
+                member.node, member.ready = ray.get(reference).node, None
             except LOSSES as error:
-                problems.append(_reason(error))
+                problems.append(reason_of(error))
+                self._drop(member)
             except lost.RayTaskError as error:
-                raise users_error(error, f"starting {what}") from error
-    raise WorkersLost(_why_none(len(actors), what, timeout_s, problems))
+                raise users_error(error, doing) from error
+        return problems
+
+    def _publish(self) -> None:
+        names = [member.name for member in self._members if member.ready is None]
+        _internal_kv_put(self.name.encode(), json.dumps(names).encode(), overwrite=True, namespace=_KV)
 
 
 def _why_none(count: int, what: str, timeout_s: float, problems: list[str]) -> str:
@@ -74,59 +188,6 @@ def _why_none(count: int, what: str, timeout_s: float, problems: list[str]) -> s
         )
     return (
         f"none of {count} {what} became ready within {timeout_s:g} s.\n  {cause}\n"
-        "  Look at `ray status` for what waits; ask for less with fleet.render-actors, fleet.evaluators and "
+        "  Look at `share-dist explain` for what waits; ask for less with fleet.render-actors, fleet.evaluators and "
         "fleet.booked-share, or wait longer with fleet.start-timeout-s."
-    )
-
-
-def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
-
-
-def was_lost(error: BaseException) -> bool:
-    """Whether an error means that a process or an object is gone, rather than that the work is wrong."""
-    cause = getattr(error, "cause", None)
-    return isinstance(error, LOSSES) or isinstance(cause, LOSSES)
-
-
-def users_error(error: BaseException, doing: str) -> BaseException:
-    """Return the error that an actor raised for the user, or the actor's own with what it was doing."""
-    cause = getattr(error, "cause", None)
-    while isinstance(cause, lost.RayTaskError) and cause.cause is not None:
-        cause = cause.cause
-    if isinstance(cause, ShareDistError):
-        return cause
-    error.add_note(f"An actor of the fleet raised this while {doing}.")
-    return error
-
-
-def fetch(ask: Callable[[], Any], reference: Any, timeout_s: float, doing: str, attempts: int = 20) -> Any:
-    """Return the value behind a reference; when its actor or node was lost, ask again.
-
-    Args:
-        ask: makes the same request anew and returns its reference.
-        reference: the request already under way.
-        timeout_s: longest silence, for each attempt.
-        doing: the work in words, such as "rendering views 0 to 63".
-        attempts: how many losses are borne.
-
-    Raises:
-        WorkersLost: nothing came in time, or the work was lost too often.
-    """
-    for _ in range(attempts):
-        try:
-            return ray.get(reference, timeout=timeout_s)
-        except lost.GetTimeoutError:
-            break
-        except LOSSES:
-            time.sleep(0.5)
-            reference = ask()
-        except lost.RayTaskError as error:
-            if not was_lost(error):
-                raise users_error(error, doing) from error
-            reference = ask()
-    raise WorkersLost(
-        f"no answer for {timeout_s:g} s while {doing}, or the actors were lost again and again.\n"
-        "  See `ray status` and the logs under /tmp/ray/session_latest/logs; then run the same command again."
     )

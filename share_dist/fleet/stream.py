@@ -11,7 +11,8 @@ import ray
 from ray import exceptions as lost
 
 from share_dist.errors import WorkersLost
-from share_dist.fleet.pools import LOSSES, fetch, users_error, was_lost
+from share_dist.fleet.asking import LOSSES, fetch, users_error, was_lost
+from share_dist.fleet.pools import Pool
 
 EACH = 2
 """Requests an actor has at a time: one in work and one waiting, so that it never stands idle."""
@@ -23,31 +24,29 @@ Ask = Callable[[Any, Any], Any]
 
 
 class _Stage:
-    """One pool and the requests it has under way."""
+    """One pool and the requests its actors have under way."""
 
-    def __init__(self, actors: Sequence[Any], ask: Ask):
-        self.actors, self.ask = actors, ask
-        self.load = [0] * len(actors)
-        self.running: dict[Any, tuple[Block, int]] = {}
+    def __init__(self, pool: Pool, ask: Ask):
+        self.pool, self.ask = pool, ask
+        self.running: dict[Any, tuple[Block, Any]] = {}
 
-    def has_room(self) -> bool:
-        return min(self.load) < EACH
+    def idlest(self) -> Any | None:
+        """Return the actor with the fewest requests, or None when all have enough or none is there."""
+        load = Counter(actor for _, actor in self.running.values())
+        idlest = min(self.pool.actors, key=lambda actor: load[actor], default=None)
+        return idlest if idlest is not None and load[idlest] < EACH else None
 
-    def start(self, block: Block, work: Any) -> None:
-        actor = self.load.index(min(self.load))
-        self.load[actor] += 1
-        self.running[self.ask(self.actors[actor], work)] = (block, actor)
+    def start(self, actor: Any, block: Block, work: Any) -> None:
+        self.running[self.ask(actor, work)] = (block, actor)
 
     def end(self, reference: Any) -> Block:
-        block, actor = self.running.pop(reference)
-        self.load[actor] -= 1
-        return block
+        return self.running.pop(reference)[0]
 
 
 def stream_blocks(
     blocks: Sequence[Block],
-    renderers: Sequence[Any],
-    evaluators: Sequence[Any],
+    renderers: Pool,
+    evaluators: Pool,
     render: Ask,
     evaluate: Ask,
     stall_timeout_s: float,
@@ -58,8 +57,8 @@ def stream_blocks(
 
     Args:
         blocks: ranges of view numbers.
-        renderers: actors of the first pool.
-        evaluators: actors of the second.
+        renderers: the first pool; who joins it gets blocks, and what is lost with those who leave is asked for again.
+        evaluators: the second.
         render: (renderer, block) to the reference of its records.
         evaluate: (evaluator, reference of records) to the reference of the answer.
         stall_timeout_s: give up after so long without an answer.
@@ -69,15 +68,21 @@ def stream_blocks(
     """
     first, second = _Stage(renderers, render), _Stage(evaluators, evaluate)
     waiting, rendered, losses = deque(blocks), deque[tuple[Block, Any]](), Counter[Block]()
-    limit, last = EACH * (len(renderers) + len(evaluators)), time.monotonic()
+    last = time.monotonic()
     while waiting or rendered or first.running or second.running:
-        while rendered and second.has_room():
-            second.start(*rendered.popleft())
-        while waiting and first.has_room() and len(first.running) + len(rendered) + len(second.running) < limit:
+        while rendered and (actor := second.idlest()) is not None:
+            second.start(actor, *rendered.popleft())
+        limit = EACH * (renderers.size + evaluators.size) - len(rendered) - len(second.running)
+        while waiting and len(first.running) < limit and (actor := first.idlest()) is not None:
             block = waiting.popleft()
-            first.start(block, block)
-        # Without fetch_local=False, Ray would copy finished pictures to the driver's node.
-        done, _ = ray.wait([*second.running, *first.running], num_returns=1, timeout=1.0, fetch_local=False)
+            first.start(actor, block, block)
+        under_way = [*second.running, *first.running]
+        if not under_way:
+            time.sleep(0.2)  # every actor is gone; new ones are on their way
+            done = []
+        else:
+            # Without fetch_local=False, Ray would copy finished pictures to the driver's node.
+            done, _ = ray.wait(under_way, num_returns=1, timeout=1.0, fetch_local=False)
         for reference in done:
             if reference in first.running:
                 rendered.append((first.end(reference), reference))

@@ -7,7 +7,7 @@ import pytest
 
 from share_dist import errors
 from share_dist.fleet import ViewFeed
-from share_dist.fleet.pools import fetch
+from share_dist.fleet.asking import fetch
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,7 @@ def test_a_killed_renderer_does_not_disturb_the_feed(fleet, plan, renderer, figu
     for number, records in enumerate(ViewFeed(fleet.handles, plan, steps, ahead=3)):
         assert_same_records(records, renderer.records(plan.views(steps[number], figure)))
         if number == 1:
-            kill(fleet.renderers[1])
+            kill(fleet.renderers.actors[-1])
 
 
 def test_the_source_travels_into_another_process(fleet, plan, renderer, figure):

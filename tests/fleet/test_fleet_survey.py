@@ -63,7 +63,7 @@ def test_killed_renderers_and_evaluators_cost_time_but_no_row(fleet, model, plan
     def strike():
         while not (tmp_path / "survey").exists():
             time.sleep(0.01)
-        for actor in (fleet.renderers[0], fleet.evaluators[0], fleet.renderers[1]):
+        for actor in (fleet.renderers.actors[0], fleet.evaluators.actors[0], fleet.renderers.actors[-1]):
             killed.append(kill(actor))
             time.sleep(0.3)
 

@@ -1,0 +1,79 @@
+"""What nodes the cluster has now: their cores and GPUs, whole and free, their labels, and which of them must leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import ray
+from ray._private import state as ray_state
+
+from share_dist.errors import BadSetting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterNode:
+    """One living node of the cluster, as Ray knows it at this moment."""
+
+    id: str
+    name: str
+    """Its hostname."""
+
+    address: str
+    cpus: float
+    gpus: float
+    free_cpus: float
+    """Not booked by any actor or task; they may use more than they book."""
+
+    free_gpus: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leaving: bool = False
+    """It is being drained: a spot notice, or an operator. Nothing new may start there."""
+
+    def has_labels(self, wanted: Mapping[str, str]) -> bool:
+        """Whether the node bears all of these labels."""
+        return all(self.labels.get(key) == value for key, value in wanted.items())
+
+
+def cluster_nodes() -> list[ClusterNode]:
+    """Return the nodes that are alive, in the order of their names."""
+    free, leaving = ray_state.available_resources_per_node(), leaving_nodes()
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    return sorted((_node(node, free, leaving) for node in alive), key=lambda node: (node.name, node.id))
+
+
+def leaving_nodes() -> set[str]:
+    """Return the ids of the nodes that are being drained."""
+    return set(ray_state.state.get_draining_nodes())
+
+
+def _node(node: Mapping, free: Mapping[str, Mapping[str, float]], leaving: set[str]) -> ClusterNode:
+    has, left = node["Resources"], free.get(node["NodeID"], {})
+    return ClusterNode(
+        id=node["NodeID"],
+        name=node["NodeManagerHostname"],
+        address=node["NodeManagerAddress"],
+        cpus=has.get("CPU", 0.0),
+        gpus=has.get("GPU", 0.0),
+        free_cpus=left.get("CPU", 0.0),
+        free_gpus=left.get("GPU", 0.0),
+        labels=node.get("Labels", {}),
+        leaving=node["NodeID"] in leaving,
+    )
+
+
+def staying(nodes: Sequence[ClusterNode], labels: Mapping[str, str]) -> list[ClusterNode]:
+    """Return the nodes with these labels on which something new may start."""
+    return [node for node in nodes if not node.leaving and node.has_labels(labels)]
+
+
+def labels_of(text: str | None, setting: str) -> dict[str, str]:
+    """Read ``key=value,key=value`` as labels; nothing means any node.
+
+    Raises:
+        errors.BadSetting: it is not of that form; `setting` names it.
+    """
+    pairs = [pair.partition("=") for pair in (text or "").split(",") if pair]
+    if any(not key or not sign or not value for key, sign, value in pairs):
+        raise BadSetting(f"{setting} is {text!r}, but labels are written as key=value, such as share-role=train.")
+    return {key: value for key, _, value in pairs}
