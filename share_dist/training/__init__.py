@@ -14,6 +14,7 @@ The same command after a crash goes on from the last checkpoint, with the exact 
 """
 
 from share_dist.training.checkpoints import snapshot_key as snapshot_key
+from share_dist.training.config import DeepSpeedConfig as DeepSpeedConfig
 from share_dist.training.config import TrainingConfig as TrainingConfig
 from share_dist.training.config import TrainingJob as TrainingJob
 from share_dist.training.config import require_even_batches as require_even_batches

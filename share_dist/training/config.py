@@ -15,6 +15,30 @@ from share_dist.models import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DeepSpeedConfig:
+    """What is handed on to DeepSpeed as it is; the rest of its configuration follows from the learning's own settings.
+
+    For networks much larger than ours, or GPUs much smaller. It changes rounding, and speed and memory.
+    """
+
+    gradient_accumulation: int = 1
+    """In how many parts each worker takes its share of a batch, one after the other; more parts need less memory."""
+
+    offload_optimizer: bool = False
+    """Keep AdamW's moments in the machine's memory and update them on its cores. Needs stage 1, 2 or 3."""
+
+    offload_weights: bool = False
+    """Keep also the weights there, and bring them to the GPU layer by layer. Needs stage 3."""
+
+    bf16_gradients: bool = False
+    """Send gradients between workers as bfloat16, half the bytes. Weights and sums stay float32, and what a step
+    multiplies in is `learning.precision`'s."""
+
+    def __post_init__(self) -> None:
+        require_positive(self.gradient_accumulation, "training.deepspeed.gradient-accumulation")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingConfig:
     """On how much machinery a training runs. What it learns is `learning`'s, so a continued run may change this."""
 
@@ -24,6 +48,15 @@ class TrainingConfig:
     zero_stage: Literal[0, 1, 2, 3] = 0
     """How much DeepSpeed spreads over the workers: 1 optimizer state, 2 also gradients, 3 also weights. 0 is fastest
     and our networks fit; a checkpoint taken at one stage or number of workers goes on at any other."""
+
+    min_workers: int | None = None
+    """Go on with as few as this many while the cluster has no room for all, and stop at a checkpoint to take more as
+    soon as it has. None wants all of them."""
+
+    labels: str | None = None
+    """Only nodes with these labels train: ``share-role=train``. None takes any node that has cores."""
+
+    deepspeed: DeepSpeedConfig = field(default_factory=DeepSpeedConfig)
 
     use_gpu: bool = False
     """One GPU for each worker, gradients by NCCL. Without it the workers compute on cores and talk by gloo."""
@@ -44,20 +77,50 @@ class TrainingConfig:
     start_deadline_s: float = 120.0
     """How long to wait until the cluster has room for all workers; then the training ends with what is missing."""
 
+    resize_after_s: float = 15.0
+    """How long room for more workers must have lasted before the training stops to take it; starting them anew costs
+    about as long."""
+
     worker_failures: int = 2
-    """How often lost workers are started again, from the last checkpoint, before the training gives up."""
+    """How often in a row lost workers are started again from the same checkpoint before the training gives up. Losses
+    after a new checkpoint do not count: a night on spot nodes may have many."""
 
     def __post_init__(self) -> None:
-        for name in ("workers", "cpus_per_worker", "ahead_steps", "start_deadline_s"):
+        for name in ("workers", "cpus_per_worker", "ahead_steps", "start_deadline_s", "resize_after_s"):
             require_positive(getattr(self, name), f"training.{name.replace('_', '-')}")
         if self.threads_per_worker is not None:
             require_positive(self.threads_per_worker, "training.threads-per-worker")
-        if self.zero_stage not in (0, 1, 2, 3):
-            raise BadSetting(f"training.zero-stage is {self.zero_stage}, but DeepSpeed has the stages 0, 1, 2 and 3.")
+        self._require_sizes()
+        self._require_stages()
+
+    @property
+    def fewest(self) -> int:
+        """The smallest number of workers to go on with."""
+        return self.workers if self.min_workers is None else self.min_workers
+
+    def _require_sizes(self) -> None:
+        if self.min_workers is not None and not 1 <= self.min_workers <= self.workers:
+            raise BadSetting(
+                f"training.min-workers is {self.min_workers}, but it must lie from 1 to training.workers, "
+                f"which is {self.workers}."
+            )
         if self.snapshot_every < 0:
             raise BadSetting(f"training.snapshot-every is {self.snapshot_every}, but it must be 0 (none) or more.")
         if self.worker_failures < 0:
             raise BadSetting(f"training.worker-failures is {self.worker_failures}, but it must be 0 or more.")
+
+    def _require_stages(self) -> None:
+        if self.zero_stage not in (0, 1, 2, 3):
+            raise BadSetting(f"training.zero-stage is {self.zero_stage}, but DeepSpeed has the stages 0, 1, 2 and 3.")
+        if self.zero_stage == 0 and self.deepspeed.offload_optimizer:
+            raise BadSetting(
+                "training.deepspeed.offload-optimizer needs training.zero-stage 1, 2 or 3, but it is 0.\n"
+                "  Set training.zero-stage to 1."
+            )
+        if self.deepspeed.offload_weights and self.zero_stage != 3:
+            raise BadSetting(
+                f"training.deepspeed.offload-weights needs training.zero-stage 3, but it is {self.zero_stage}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,13 +166,17 @@ class TrainingJob:
 def require_even_batches(learning: LearningConfig, config: TrainingConfig) -> None:
     """Raise BadSetting unless every rank gets the same number of pictures, without which the average is not the mean.
 
+    With `min_workers` some number of workers will fit; only that all of them together do is asked for here.
+
     Raises:
         errors.BadSetting: the batch cannot be divided; the message names the nearest sizes that can.
     """
-    batch, workers = learning.batch_size, config.workers
-    if batch % workers:
-        low = max(batch // workers, 1) * workers
+    batch, parts = learning.batch_size, config.deepspeed.gradient_accumulation
+    unit = config.workers * parts
+    if batch % unit:
+        low = max(batch // unit, 1) * unit
+        pieces = f" in {parts} parts each" if parts > 1 else ""
         raise BadSetting(
-            f"learning.batch-size is {batch}, which {workers} workers cannot share evenly.\n"
-            f"  Set learning.batch-size to {low} or {low + workers}, or training.workers to a divisor of {batch}."
+            f"learning.batch-size is {batch}, which {config.workers} workers cannot share evenly{pieces}.\n"
+            f"  Set learning.batch-size to {low} or {low + unit}, or training.workers to a divisor of {batch // parts}."
         )

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from share_dist.learning import Learner, learning_rate_at, make_optimizer, require_finite_gradient
+from share_dist.training.config import TrainingConfig
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -35,24 +38,33 @@ def quiet_deepspeed(device: torch.device) -> Any:
     return deepspeed
 
 
-def deepspeed_settings(zero_stage: int, batch_per_rank: int, gradient_clip: float) -> dict[str, Any]:
-    """Return DeepSpeed's configuration: float32 state, our optimizer, and clipping where only DeepSpeed can clip."""
+def deepspeed_settings(config: TrainingConfig, batch_per_rank: int, gradient_clip: float) -> dict[str, Any]:
+    """Return DeepSpeed's configuration: our optimizer, and clipping where only DeepSpeed can clip."""
+    asked = config.deepspeed
+    zero: dict[str, Any] = {"stage": config.zero_stage}
+    if asked.offload_optimizer:
+        zero["offload_optimizer"] = {"device": "cpu"}
+    if asked.offload_weights:
+        zero["offload_param"] = {"device": "cpu"}
     return {
-        "train_micro_batch_size_per_gpu": batch_per_rank,
-        "gradient_accumulation_steps": 1,
+        "train_micro_batch_size_per_gpu": batch_per_rank // asked.gradient_accumulation,
+        "gradient_accumulation_steps": asked.gradient_accumulation,
         "steps_per_print": None,
         "zero_allow_untested_optimizer": True,
-        "gradient_clipping": gradient_clip if zero_stage else 0.0,
-        "zero_optimization": {"stage": zero_stage},
+        # DeepSpeed's own AdamW for offloading would have to be compiled.
+        "zero_force_ds_cpu_optimizer": False,
+        "gradient_clipping": gradient_clip if config.zero_stage else 0.0,
+        "communication_data_type": "bf16" if asked.bf16_gradients else "fp32",
+        "zero_optimization": zero,
     }
 
 
 class Engine:
     """A network, its AdamW and DeepSpeed around both."""
 
-    def __init__(self, learner: Learner, zero_stage: int, batch_per_rank: int) -> None:
+    def __init__(self, learner: Learner, config: TrainingConfig, batch_per_rank: int) -> None:
         """Wrap the learner's network; from here on the learner runs through DeepSpeed."""
-        self.learner, self.stage = learner, zero_stage
+        self.learner, self.stage, self.parts = learner, config.zero_stage, config.deepspeed.gradient_accumulation
         self.model: nn.Module = learner.model
         self.names = [name for name, weight in self.model.named_parameters() if weight.requires_grad]
         self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
@@ -62,14 +74,15 @@ class Engine:
         self.runtime, *_ = self.deepspeed.initialize(
             model=self.model,
             optimizer=make_optimizer(self.model, learner.config),
-            config=deepspeed_settings(zero_stage, batch_per_rank, learner.config.gradient_clip),
+            config=deepspeed_settings(config, batch_per_rank, learner.config.gradient_clip),
         )
-        if zero_stage == 0:
+        if self.stage == 0:
             # Stages 1 to 3 keep weights as pieces of one flat buffer; stage 0 leaves them to us.
             self.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         learner.model = self.runtime
         wrapped = self.runtime.optimizer
-        self.adamw: torch.optim.Optimizer = wrapped.optimizer if zero_stage else wrapped
+        self._begun = False
+        self.adamw: torch.optim.Optimizer = wrapped.optimizer if self.stage else wrapped
 
     def step(self, records: Any, step: int) -> tuple[Tensor, dict[str, Tensor], float]:
         """Take one step over this rank's records and return its loss, its terms and the whole batch's gradient norm.
@@ -78,17 +91,36 @@ class Engine:
             errors.TrainingDiverged: the gradient is infinite or not a number.
         """
         self._set_rate(learning_rate_at(step, self.learner.config))
-        loss, terms = self.learner.loss(records, step)
-        self._backward(loss)
+        found = [self._take_part(part, step) for part in self._parts_of(records)]
+        norm = self._finish()
+        require_finite_gradient(norm, step)
+        losses, terms = zip(*found, strict=True)
+        return _mean(losses), {name: _mean([each[name] for each in terms]) for name in terms[0]}, norm
+
+    def _parts_of(self, records: Any) -> list[Any]:
+        if self.parts == 1:
+            return [records]
+        return [records.take(rows) for rows in np.split(np.arange(len(records)), self.parts)]
+
+    def _take_part(self, part: Any, step: int, factor: float = 1.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """Add one part's gradient; between parts DeepSpeed's own step only counts."""
+        if self._begun:
+            self.runtime.step()
+        self._begun = True
+        loss, terms = self.learner.loss(part, step)
+        self._backward(loss if factor == 1.0 else loss * factor)
+        return loss.detach(), terms
+
+    def _finish(self) -> float:
+        """Clip, let AdamW act, and return the whole batch's gradient norm."""
         norm = self._clip()
         self.runtime.step()
-        norm = norm if norm is not None else float(self.runtime.get_global_grad_norm())
-        require_finite_gradient(norm, step)
-        return loss.detach(), terms, norm
+        self._begun = False
+        return norm if norm is not None else float(self.runtime.get_global_grad_norm())
 
     def _backward(self, loss: Tensor) -> None:
         # A rank alone has nobody to average with; DeepSpeed would still copy every gradient there and back.
-        alone = self.stage == 0 and torch.distributed.get_world_size() == 1
+        alone = self.stage == 0 and self.parts == 1 and torch.distributed.get_world_size() == 1
         with self.runtime.no_sync() if alone else contextlib.nullcontext():
             self.runtime.backward(loss)
 
@@ -125,9 +157,9 @@ class Engine:
         """
         buffers = {name: value.clone() for name, value in self.model.named_buffers()}
         self._set_rate(0.0)
-        loss, _ = self.learner.loss(records, step)
-        self._backward(loss * 0.0)
-        self.runtime.step()
+        for part in self._parts_of(records):
+            self._take_part(part, step, factor=0.0)
+        self._finish()
         for name, value in self.model.named_buffers():
             value.copy_(buffers[name])
         self._link_moments()
@@ -188,6 +220,10 @@ def own_piece(weight: Any, whole: Tensor) -> Tensor:
     ranks = torch.distributed.get_world_size()
     filled = nn.functional.pad(whole.flatten(), (0, size * ranks - whole.numel()))
     return filled.narrow(0, size * torch.distributed.get_rank(), size)
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(list(values)).mean(0)
 
 
 def _plain(value: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from share_dist.seeds import derived_seed
 from share_dist.storage import Store
 from share_dist.training import checkpoints
 from share_dist.training.config import TrainingConfig, TrainingJob
+from share_dist.training.elastic import announce_rank, asked_to_stop
 from share_dist.training.engine import Engine
 from share_dist.training.pictures import Pictures
 from share_dist.training.progress import RankLog
@@ -85,18 +86,32 @@ def run_rank(task: RankTask) -> None:
     steps = range(start, total)
     feed = iter(task.pictures.feed(BatchSlices(task.job, steps, rank, ranks), task.config.ahead_steps))
     engine, feed = make_engine(task, torch.device(device), ranks, start, feed)
+    announce_rank(task.channel, rank)
     rank_log = None if rank else RankLog(task.job.name, task.channel, task.store, start, task.job.learning.batch_size)
     for step, records, waited in timed(steps, feed):
-        report = take_step(engine, records, step, waited, total)
+        report, stop = take_step(engine, records, step, waited, total, rank == 0 and asked_to_stop(task.channel))
         if rank_log is not None:
             rank_log.step(report)
-        if (step + 1) % task.job.learning.checkpoint_every == 0 and step + 1 < total:
-            save_checkpoint(task, engine, rank, step + 1)
-        if task.config.snapshot_every and (step + 1) % task.config.snapshot_every == 0:
-            write_model(task, engine, rank, checkpoints.snapshot_key(step + 1))
-    write_model(task, engine, rank, checkpoints.MODEL)
+        keep_what_is_due(task, engine, rank, step + 1, stop and step + 1 < total, rank_log)
+        if stop and step + 1 < total:
+            break
+    else:
+        write_model(task, engine, rank, checkpoints.MODEL)
     if rank_log is not None:
         rank_log.close()
+
+
+def keep_what_is_due(
+    task: RankTask, engine: Engine, rank: int, done: int, stop: bool, rank_log: RankLog | None
+) -> None:
+    """Store what is to be stored after `done` steps: a checkpoint, a snapshot for the curve, both or nothing."""
+    due = done % task.job.learning.checkpoint_every == 0 and done < total_steps(task.job.learning)
+    if due or stop:
+        if rank_log is not None:
+            rank_log.keep()
+        save_checkpoint(task, engine, rank, done)
+    if task.config.snapshot_every and done % task.config.snapshot_every == 0:
+        write_model(task, engine, rank, checkpoints.snapshot_key(done))
 
 
 def timed(steps: range, feed: Iterator[Any]) -> Iterator[tuple[int, Any, float]]:
@@ -120,7 +135,7 @@ def make_engine(
         fit_weights(model, weights, f"the checkpoint after {start} steps in {task.store.uri()}")
     anchor = load_checkpoint(job.anchor, body.hash)[0] if job.anchor else None
     learner = Learner(model.to(device), BodyLayer(body), job.losses, job.learning, job.seed, anchor)
-    engine = Engine(learner, task.config.zero_stage, job.learning.batch_size // ranks)
+    engine = Engine(learner, task.config, job.learning.batch_size // ranks)
     if state:
         first = next(feed)
         engine.restore(state, start, first)
@@ -139,14 +154,20 @@ def starting_model(job: TrainingJob, body_hash: str) -> Regressor:
     return load_checkpoint(job.start, body_hash)[0]
 
 
-def take_step(engine: Engine, records: Any, step: int, waited: float, total: int) -> StepReport:
-    """Take one step and report it, loss and terms averaged over the ranks."""
+def take_step(
+    engine: Engine, records: Any, step: int, waited: float, total: int, stop: bool = False
+) -> tuple[StepReport, bool]:
+    """Take one step and report it, loss and terms averaged over the ranks; and whether any rank wants to stop now.
+
+    The wish travels with the averages, so that all ranks stop after the same step and none asks for it twice.
+    """
     begun = time.perf_counter()
     loss, terms, norm = engine.step(records, step)
-    numbers = average([loss, *terms.values()])
+    numbers = average([loss, *terms.values(), loss.new_tensor(float(stop))])
     seconds = time.perf_counter() - begun + waited
     rate = learning_rate_at(step, engine.learner.config)
-    return StepReport(step, total, numbers[0], dict(zip(terms, numbers[1:], strict=True)), rate, norm, seconds, waited)
+    means = dict(zip(terms, numbers[1:-1], strict=True))
+    return StepReport(step, total, numbers[0], means, rate, norm, seconds, waited), numbers[-1] > 0
 
 
 def average(values: list[Tensor]) -> list[float]:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,12 @@ import torch
 
 from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
+from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, staying
 from share_dist.models import settled_precision
 from share_dist.storage import Store
 from share_dist.training import checkpoints
 from share_dist.training.config import TrainingConfig, TrainingJob, require_even_batches
+from share_dist.training.elastic import Watch, await_room
 from share_dist.training.pictures import Pictures
 from share_dist.training.progress import DriverEcho
 from share_dist.training.rank import RankTask, run_rank, starting_model, worker_environment
@@ -32,6 +34,8 @@ _KNOBS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # A loaded machine needs longer than the default minute to import torch in every worker.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "240",
+    # Nodes that must leave are our own watch's affair: Ray Train would end the ranks, and we want a checkpoint first.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
@@ -73,7 +77,8 @@ def train(
     if finished is not None:
         return finished
     starting_model(job, load_body(job.body).hash)
-    _require_room(config)
+    if not ray.is_initialized():
+        raise RuntimeError("Ray is not connected: train inside `with Fleet(...)`, or call fleet.connect() before.")
     started, step = time.monotonic(), checkpoints.latest_step(store)
     if step:
         say(f"{job.name} training  goes on after step {step:,}")
@@ -95,30 +100,49 @@ def with_settled_precision(job: TrainingJob, config: TrainingConfig) -> Training
 def _fit(
     job: TrainingJob, store: Store, pictures: Pictures, config: TrainingConfig, say: Callable[[str], None]
 ) -> None:
-    """Run the ranks to the end, starting again when one dies but not when one raises: that it would do again."""
+    """Run the ranks to the end: again when some died or were to stop, not when one raised, which it would do again."""
+    # Ranks of a cluster that was there before work in folders of their own.
+    body, channel = job.body.absolute(), f"progress/{job.name}/{uuid.uuid4().hex}"
+    failures, since = 0, checkpoints.latest_step(store)
+    while not store.exists(checkpoints.MODEL):
+        size = await_room(config, job.learning.batch_size, lambda line: say(f"{job.name} training  {line}"))
+        sized = replace(config, workers=size)
+        task = RankTask(job, body, sized, store, pictures, channel, threads_each(sized, cluster_nodes()))
+        with DriverEcho(channel, say), Watch(channel, config, size, job.learning.batch_size) as watch:
+            lost = _run_ranks(task)
+        reached = checkpoints.latest_step(store)
+        failures, since = (failures + 1 if reached == since else 1) if lost else 0, reached
+        if lost and failures > config.worker_failures:
+            raise _lost(lost, job.name) from lost
+        why = "lost a worker" if lost else f"stopped because {watch.reason}"
+        if lost or watch.reason:
+            say(f"{job.name} training  {why}, goes on after step {reached:,}")
+
+
+def _run_ranks(task: RankTask) -> Exception | None:
+    """Start the ranks once and wait for their end; return what was lost, if workers were.
+
+    Raises:
+        Exception: whatever a rank's own code raised.
+    """
     # Ray Train takes seconds to import; the checks before this should answer at once.
     from ray.train import TrainingFailedError
 
-    interrupt, channel = signal.getsignal(signal.SIGINT), f"progress/{job.name}/{uuid.uuid4().hex}"
-    # Ranks of a cluster that was there before work in folders of their own.
-    body = job.body.absolute()
-    task = RankTask(job, body, config, store, pictures, channel, threads_each(config, ray.nodes()))
-    for failures in range(config.worker_failures + 1):
-        try:
-            with DriverEcho(channel, say):
-                _trainer(task).fit()
-            return
-        except TrainingFailedError as failure:
-            raised = _raised_by_a_rank(failure, config.workers)
-            if raised is not None or failures == config.worker_failures:
-                raise raised or _lost(failure, job.name) from failure
-            say(f"{job.name} training  lost a worker, goes on after step {checkpoints.latest_step(store):,}")
-        except SystemExit as stop:
-            # Ray Train answers Ctrl-C by ending the process with success.
-            raise KeyboardInterrupt from stop
-        finally:
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGINT, interrupt)
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        _trainer(task).fit()
+    except TrainingFailedError as failure:
+        raised = _raised_by_a_rank(failure, task.config.workers)
+        if raised is not None:
+            raise raised from failure
+        return failure
+    except SystemExit as stop:
+        # Ray Train answers Ctrl-C by ending the process with success.
+        raise KeyboardInterrupt from stop
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)
+    return None
 
 
 def _trainer(task: RankTask) -> Any:
@@ -127,7 +151,7 @@ def _trainer(task: RankTask) -> Any:
 
     from share_dist.training.network import NodeTorchConfig
 
-    for name, value in _knobs().items():
+    for name, value in _KNOBS.items():
         os.environ.setdefault(name, value)
     config = task.config
     resources = {"CPU": config.cpus_per_worker, **({"GPU": 1.0} if config.use_gpu else {})}
@@ -137,7 +161,10 @@ def _trainer(task: RankTask) -> Any:
         lambda: run_rank(task),
         torch_config=NodeTorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
         scaling_config=ScalingConfig(
-            num_workers=config.workers, use_gpu=config.use_gpu, resources_per_worker=resources
+            num_workers=config.workers,
+            use_gpu=config.use_gpu,
+            resources_per_worker=resources,
+            label_selector=labels_of(config.labels, "training.labels") or None,
         ),
         run_config=RunConfig(
             name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
@@ -148,57 +175,19 @@ def _trainer(task: RankTask) -> Any:
     )
 
 
-def _knobs() -> dict[str, str]:
-    # On one node there is nobody to announce a preemption, and its watcher is one more process to start.
-    alone = len(ray.nodes()) == 1
-    return {**_KNOBS, **({"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"} if alone else {})}
-
-
-def threads_each(config: TrainingConfig, nodes: Sequence[Mapping[str, Any]]) -> int:
+def threads_each(config: TrainingConfig, nodes: Sequence[ClusterNode]) -> int:
     """Return how many cores each worker computes with: its share of the smallest node that can hold one.
 
     Args:
         config: how many workers, and whether with GPUs.
-        nodes: as `ray.nodes()` describes them; a head node is often there without a core.
+        nodes: the cluster's; a head node is often there without a core.
     """
     if config.threads_per_worker is not None:
         return config.threads_per_worker
-    needed = ("CPU", "GPU") if config.use_gpu else ("CPU",)
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
-    cores = [int(has["CPU"]) for has in alive if all(has.get(kind, 0.0) >= 1 for kind in needed)]
+    holders = staying(nodes, labels_of(config.labels, "training.labels"))
+    cores = [int(node.cpus) for node in holders if node.cpus >= 1 and (node.gpus >= 1 or not config.use_gpu)]
     here = -(-config.workers // max(len(cores), 1))
     return max(min(cores, default=1) // here, 1)
-
-
-def _require_room(config: TrainingConfig) -> None:
-    """Raise WorkersLost when the cluster is too small, now or until the deadline; Ray itself would wait for ever."""
-    if not ray.is_initialized():
-        raise RuntimeError("Ray is not connected: train inside `with Fleet(...)`, or call fleet.connect() before.")
-    wanted = {"CPU": config.workers * config.cpus_per_worker}
-    if config.use_gpu:
-        wanted["GPU"] = float(config.workers)
-    whole = ray.cluster_resources()
-    cores = whole.get("CPU", 0.0)
-    if config.workers > cores or any(whole.get(kind, 0.0) < amount for kind, amount in wanted.items()):
-        raise WorkersLost(
-            f"training.workers is {config.workers}, which need {_amounts(wanted)} and a core each, "
-            f"but the whole cluster has {_amounts({kind: whole.get(kind, 0.0) for kind in wanted})}.\n"
-            "  Set training.workers lower, or add nodes."
-        )
-    deadline = time.monotonic() + config.start_deadline_s
-    while any(ray.available_resources().get(kind, 0.0) < amount for kind, amount in wanted.items()):
-        if time.monotonic() > deadline:
-            free = {kind: ray.available_resources().get(kind, 0.0) for kind in wanted}
-            raise WorkersLost(
-                f"{config.workers} training workers need {_amounts(wanted)}, but after {config.start_deadline_s:.0f} s "
-                f"only {_amounts(free)} of {_amounts(whole)} are free.\n"
-                "  Give the fleet fewer render actors, or training.cpus-per-worker less."
-            )
-        time.sleep(0.2)
-
-
-def _amounts(resources: Mapping[str, float]) -> str:
-    return ", ".join(f"{resources.get(kind, 0.0):g} {kind}" for kind in ("CPU", "GPU") if kind in resources)
 
 
 def _raised_by_a_rank(failure: Exception, workers: int) -> Exception | None:

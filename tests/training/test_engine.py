@@ -10,6 +10,7 @@ from share_dist import errors
 from share_dist.body import BodyLayer
 from share_dist.learning import Learner, batch_numbers, train_plain
 from share_dist.models import fit_weights, make_model
+from share_dist.training import DeepSpeedConfig, TrainingConfig
 from share_dist.training.engine import Engine
 
 
@@ -45,7 +46,7 @@ def steps(engine: Engine, numbers: range) -> list[float]:
 def test_one_rank_learns_the_very_bits_of_the_plain_loop(learner):
     plain, wrapped = learner(), learner()
     train_plain(plain, records().take, JOB.seed, steps=range(4))
-    engine = Engine(wrapped, 0, LEARNING.batch_size)
+    engine = Engine(wrapped, TrainingConfig(), LEARNING.batch_size)
     steps(engine, range(4))
     for name, value in plain.model.state_dict().items():
         assert torch.equal(engine.model_state()[name], value), name
@@ -61,14 +62,14 @@ RARER = [pytest.param(stage, marks=pytest.mark.slow) for stage in (1, 2, 3)]
 
 @pytest.mark.parametrize("stage", [0, *RARER])
 def test_a_restored_state_goes_on_with_the_very_bits(learner, stage):
-    first = Engine(learner(), stage, LEARNING.batch_size)
+    first = Engine(learner(), TrainingConfig(zero_stage=stage), LEARNING.batch_size)
     steps(first, range(3))
     state = first.state()
     losses = steps(first, range(3, 6))
 
     again = learner(seed=1)
     fit_weights(again.model, {name[6:]: value for name, value in state.items() if name.startswith("model.")}, "state")
-    second = Engine(again, stage, LEARNING.batch_size)
+    second = Engine(again, TrainingConfig(zero_stage=stage), LEARNING.batch_size)
     second.restore(state, 3, records().take(batch_numbers(LEARNING, JOB.seed, 3)))
     assert steps(second, range(3, 6)) == losses
     for name, value in first.state().items():
@@ -76,18 +77,50 @@ def test_a_restored_state_goes_on_with_the_very_bits(learner, stage):
 
 
 def test_a_state_goes_on_under_another_zero_stage(learner):
-    first = Engine(learner(), 0, LEARNING.batch_size)
+    first = Engine(learner(), TrainingConfig(), LEARNING.batch_size)
     steps(first, range(3))
     state = first.state()
-    second = Engine(learner(), 2, LEARNING.batch_size)
+    second = Engine(learner(), TrainingConfig(zero_stage=2), LEARNING.batch_size)
     fit_weights(second.model, {name[6:]: value for name, value in state.items() if name.startswith("model.")}, "state")
     second.restore(state, 3, records().take(batch_numbers(LEARNING, JOB.seed, 3)))
     # DeepSpeed adds the norm's squares in another order than torch; clipping passes that on, a rounding a step.
     assert steps(second, range(3, 6)) == pytest.approx(steps(first, range(3, 6)), rel=1e-5)
 
 
+@pytest.mark.parametrize("stage", [0, 2])
+def test_a_batch_taken_in_parts_teaches_the_same(learner, stage):
+    whole = Engine(learner(), TrainingConfig(zero_stage=stage), LEARNING.batch_size)
+    parts = TrainingConfig(zero_stage=stage, deepspeed=DeepSpeedConfig(gradient_accumulation=4))
+    assert steps(Engine(learner(), parts, LEARNING.batch_size), range(4)) == pytest.approx(
+        steps(whole, range(4)), rel=1e-5
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "asked", "rounding"),
+    [
+        (2, DeepSpeedConfig(offload_optimizer=True), 1e-5),
+        (3, DeepSpeedConfig(offload_optimizer=True, offload_weights=True), 1e-5),
+        (1, DeepSpeedConfig(bf16_gradients=True), 0.01),
+        (3, DeepSpeedConfig(bf16_gradients=True), 0.01),
+    ],
+)
+def test_what_deepspeed_is_asked_for_it_does_and_its_state_goes_on_without(learner, stage, asked, rounding):
+    plain = Engine(learner(), TrainingConfig(), LEARNING.batch_size)
+    wanted = steps(plain, range(5))
+    engine = Engine(learner(), TrainingConfig(zero_stage=stage, deepspeed=asked), LEARNING.batch_size)
+    assert steps(engine, range(3)) == pytest.approx(wanted[:3], rel=rounding)
+    again = learner(seed=1)
+    state = engine.state()
+    fit_weights(again.model, {name[6:]: value for name, value in state.items() if name.startswith("model.")}, "state")
+    second = Engine(again, TrainingConfig(), LEARNING.batch_size)
+    second.restore(state, 3, records().take(batch_numbers(LEARNING, JOB.seed, 3)))
+    assert steps(second, range(3, 5)) == pytest.approx(wanted[3:], rel=rounding)
+
+
 def test_a_gradient_that_is_not_a_number_stops_the_training(learner):
-    engine = Engine(learner(), 0, LEARNING.batch_size)
+    engine = Engine(learner(), TrainingConfig(), LEARNING.batch_size)
     with torch.no_grad():
         engine.weights[0].fill_(float("inf"))
     with pytest.raises(errors.TrainingDiverged, match="the gradient of step 3 is nan"):
