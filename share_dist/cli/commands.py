@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 
 from share_dist import errors
+from share_dist.cli import stored
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.render import RenderConfig
@@ -177,4 +178,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "report": report,
     "bench": bench,
     "doctor": doctor,
+    "ls": stored.ls,
+    "pull": stored.pull,
+    "verify": stored.verify,
 }

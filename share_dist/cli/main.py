@@ -11,7 +11,7 @@ from share_dist.cli.commands import COMMANDS
 from share_dist.recipes import RECIPES
 from share_dist.storage import taken_over
 
-EXIT_STATUSES = "0 done, 1 doctor found something to mend, 2 see the message, 3 no round accepted, 130 stopped"
+EXIT_STATUSES = "0 done, 1 doctor or verify found damage, 2 see the message, 3 no round accepted, 130 stopped"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ EVERY_S = 10.0
 
 
 class ViewProgress:
-    """Counts views and says now and then how many are done, how fast, and when it will be over."""
+    """Counts views, or another unit, and says now and then how many are done, how fast, and when it will be over."""
 
     def __init__(
         self,
@@ -23,12 +23,14 @@ class ViewProgress:
         workers: str = "",
         say: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        unit: str = "views",
     ):
+        self.unit = unit
         self.label, self.total, self.done, self.found = label, total, found, found
         self.workers, self.say, self.clock = workers, say or log.info, clock
         self.started = self.last = clock()
         if found > 0:
-            self.say(f"{label}  {found:,}/{total:,} views were there already")
+            self.say(f"{label}  {found:,}/{total:,} {unit} were there already")
 
     def add(self, views: int) -> None:
         """Note that views were finished."""
@@ -43,9 +45,10 @@ class ViewProgress:
         seconds = max(self.clock() - self.started, 1e-9)
         rate = (self.done - self.found) / seconds
         left = (self.total - self.done) / rate if rate > 0 else 0.0
+        unit = self.unit
         tail = f"eta {timedelta(seconds=round(left))}" if self.done < self.total else f"in {seconds:,.0f} s"
         share = 100 * self.done // self.total
         return (
-            f"{self.label}  {self.done:>6,}/{self.total:,} views  {share:3d} %  {rate:7,.1f} views/s  {tail}"
+            f"{self.label}  {self.done:>6,}/{self.total:,} {unit}  {share:3d} %  {rate:7,.1f} {unit}/s  {tail}"
             f"{'  ' + self.workers if self.workers else ''}"
         )

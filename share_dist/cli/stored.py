@@ -1,0 +1,43 @@
+"""The commands that look at what is stored: ls, pull, verify."""
+
+from __future__ import annotations
+
+
+def ls(words: list[str]) -> int:
+    """List the runs in a folder or a bucket: what each is, how far it came, how large it is."""
+    from share_dist.ops import find_runs, runs_table
+
+    if len(words) != 1 or words[0].startswith("-"):
+        print("usage: share-dist ls URI\n\nList the runs at or below URI, a folder or s3://bucket/folder.")
+        return 0 if words and words[0] in ("-h", "--help") else 2
+    runs = find_runs(words[0])
+    print(runs_table(runs) if runs else f"There is no run at or below {words[0]}.")
+    return 0
+
+
+def pull(words: list[str]) -> int:
+    """Fetch a run into a folder, every hash compared; nothing there is overwritten."""
+    from share_dist.ops import pull as fetch
+
+    if len(words) not in (1, 2) or words[0].startswith("-"):
+        print("usage: share-dist pull URI [DIR]\n")
+        print("Fetch the run at URI, a folder or s3://bucket/folder, into DIR, or into runs/ under its own name.")
+        print("Stopped in the middle, the same command goes on; other bytes under the same name are never overwritten.")
+        return 0 if words and words[0] in ("-h", "--help") else 2
+    print(f"\nThe run lies in {fetch(*words).uri()}")
+    return 0
+
+
+def verify(words: list[str]) -> int:
+    """Compare everything finished in a folder or a bucket with the hashes in its manifests."""
+    from share_dist.ops import verify as examine
+
+    if len(words) != 1 or words[0].startswith("-"):
+        print("usage: share-dist verify URI\n\nCompare each object at or below URI with its manifest, and list damage.")
+        return 0 if words and words[0] in ("-h", "--help") else 2
+    verdict = examine(words[0])
+    print(f"\n{verdict.stages} stages with {verdict.objects} objects were compared: ", end="")
+    print("each is what was stored." if not verdict.damage else f"{len(verdict.damage)} damaged.")
+    for problem in verdict.damage:
+        print(f"\n{problem}")
+    return 1 if verdict.damage else 0

@@ -1,0 +1,125 @@
+"""What is stored can be listed, fetched and compared, in a folder as in a bucket; nothing is overwritten by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from share_dist import errors
+from share_dist.cli import main
+from share_dist.ops import find_runs, pull, verify
+from share_dist.ops import stored as stored_room
+from share_dist.storage import FolderStore, once, open_store
+from share_dist.studies.bad_s3 import Schedule
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path):
+    """A place with a finished survey, a training at work and a data set by half."""
+    uri = str(tmp_path / "stored") if request.param == "folder" else request.getfixturevalue("bucket")
+    store = open_store(uri)
+    config = json.dumps({"command": "survey", "seed": 3}).encode()
+    store.write_once("surveys/base/config.json", config)
+    for index in range(2):
+        stage(store, f"surveys/base/survey/all_cameras/block-0000{index}", bytes([index]) * 5000)
+    store.write_once("surveys/base/summary.json", b"{}")
+    store.write_once("trained/config.json", config.replace(b"survey", b"train"))
+    stage(store, "trained/training/checkpoints/step-000200", b"weights")
+    store.write_once("data/config.json", config.replace(b"survey", b"render"))
+    store.write_once("data/index/index.json", b'{"shards": 4}')
+    stage(store, "data/shard-00000", b"records")
+    return uri
+
+
+def stage(store, name, data):
+    once(store, name, lambda: data, lambda value, part: part.write_once("rows", value), lambda part: part.read("rows"))
+
+
+def test_runs_are_listed_with_what_they_are_and_how_far_they_came(place):
+    runs = {run.uri.removeprefix(place): run for run in find_runs(place)}
+    assert {name: (run.command, run.stage) for name, run in runs.items()} == {
+        "/data": ("render, seed 3", "shard 1 of 4"),
+        "/surveys/base": ("survey, seed 3", "finished"),
+        "/trained": ("train, seed 3", "training/checkpoints/step-000200"),
+    }
+    assert 10_000 < runs["/surveys/base"].bytes < 11_000
+    assert [run.uri for run in find_runs(f"{place}/trained")] == [f"{place}/trained"]
+
+
+def test_a_run_is_fetched_whole_and_fetched_again_without_its_objects(place, tmp_path, bad_bucket):
+    target = pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    source = open_store(f"{place}/surveys/base")
+    assert target.list() == source.list()
+    assert all(target.read(key) == source.read(key) for key in target.list())
+    assert verify(target.uri()).damage == []
+    if place.startswith("s3:"):
+        proxy = bad_bucket(Schedule(seed=0, share=0.0))
+        pull(f"{place}/surveys/base", str(tmp_path / "here"))
+        assert not [path for method, path in proxy.log if method == "GET" and path.endswith("/rows")]
+
+
+def test_a_fetch_that_was_stopped_goes_on_and_is_unfinished_until_then(place, tmp_path, monkeypatch):
+    fetched, pull_one = [], stored_room._pull_one
+
+    def stop_after_three(*arguments):
+        if len(fetched) == 3:
+            raise KeyboardInterrupt
+        fetched.append(arguments)
+        pull_one(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stored_room, "_pull_one", stop_after_three)
+        with pytest.raises(KeyboardInterrupt):
+            pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    assert not [key for key in FolderStore(tmp_path / "here").list() if key.endswith("manifest.json")]
+    assert pull(f"{place}/surveys/base", str(tmp_path / "here")).list() == open_store(f"{place}/surveys/base").list()
+
+
+def test_other_bytes_of_ones_own_are_never_overwritten(place, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "summary.json").write_text("mine")
+    with pytest.raises(errors.OtherRun, match=r"summary\.json holds other bytes(.|\n)*another folder"):
+        pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    assert (tmp_path / "here" / "summary.json").read_text() == "mine"
+
+
+def test_an_altered_object_is_not_fetched(place, tmp_path):
+    open_store(place).overwrite("surveys/base/survey/all_cameras/block-00001/rows", bytes(5000))
+    with pytest.raises(errors.DamagedFile, match="has changed(.|\n)*share-dist verify"):
+        pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    assert not (tmp_path / "here" / "survey/all_cameras/block-00001/rows").exists()
+
+
+def test_what_is_no_run_is_refused_with_the_runs_below_it(place, tmp_path):
+    with pytest.raises(errors.BadSetting, match="there is no run(.|\n)*Pull one of .*/data"):
+        pull(place, str(tmp_path / "here"))
+    with pytest.raises(errors.BadSetting, match="no stage was finished"):
+        verify(f"{place}/nothing")
+
+
+def test_all_damage_is_found_at_once_with_what_to_delete(place, capsys):
+    assert main(["verify", place]) == 0
+    assert "4 stages with 4 objects were compared: each is what was stored" in capsys.readouterr().out
+    store = open_store(place)
+    store.overwrite("data/shard-00000/rows", b"Records")
+    store.overwrite("surveys/base/survey/all_cameras/block-00001/rows", b"short")
+    store.overwrite("trained/training/checkpoints/step-000200/manifest.json", b"{")
+    assert main(["verify", place]) == 1
+    said = capsys.readouterr().out
+    assert "3 damaged" in said
+    for name in ("data/shard-00000", "surveys/base/survey/all_cameras/block-00001", "step-000200"):
+        assert f"Delete the folder {place}" in said
+        assert f"{name} and run the same command again" in said
+
+
+def test_the_commands_say_what_they_found(place, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["ls", place]) == 0
+    listed = capsys.readouterr().out
+    assert "survey, seed 3      finished" in listed
+    assert main(["pull", f"{place}/surveys/base"]) == 0
+    assert f"The run lies in {Path('runs/base').absolute()}" in capsys.readouterr().out
+    assert main(["ls", str(tmp_path / "nothing")]) == 0
+    assert "There is no run" in capsys.readouterr().out
