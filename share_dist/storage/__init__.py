@@ -11,6 +11,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     inside(store, name)             -> Store   the part of a store below `name`
     verified(stage)                 -> stage   compared with its manifest, its bytes in memory
     require_same(store, key, wanted, ...)      refuses a store that describes something else
+    arrow_place(store)              -> dict    the same place for Ray Train and Tune
     check(out)                      -> findings for the doctor
 
 Keys and endpoint of a bucket come from boto's own chain and stand in no setting, file or message of ours.
@@ -18,6 +19,7 @@ Keys and endpoint of a bucket come from boto's own chain and stand in no setting
 
 from share_dist.storage.address import open_store as open_store
 from share_dist.storage.address import read_address as read_address
+from share_dist.storage.arrow import arrow_place as arrow_place
 from share_dist.storage.claims import taken_over as taken_over
 from share_dist.storage.folder import FolderStore as FolderStore
 from share_dist.storage.folder import writing as writing

@@ -160,12 +160,11 @@ def _handler(proxy: BadS3) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
             if self.headers.get("Expect", "").lower() == "100-continue":
                 self.send_response_only(100)
                 self.end_headers()
-            body = self.rfile.read(length) if length else b""
-            if len(body) < length:
+            body = _body(self)
+            if body is None:
                 self.close_connection = True
                 return
             asked = what_is_asked(self.command, urlsplit(self.path).query, dict(self.headers))
@@ -178,6 +177,22 @@ def _handler(proxy: BadS3) -> type[BaseHTTPRequestHandler]:
             """Say nothing: what is done is counted."""
 
     return Handler
+
+
+def _body(request: BaseHTTPRequestHandler) -> bytes | None:
+    """Return a request's body, sent with its length or in chunks; None when the sender was gone before its end."""
+    if "chunked" not in request.headers.get("Transfer-Encoding", ""):
+        length = int(request.headers.get("Content-Length") or 0)
+        body = request.rfile.read(length)
+        return body if len(body) == length else None
+    whole = bytearray()
+    while size := int(request.rfile.readline().split(b";")[0] or b"-1", 16):
+        part = request.rfile.read(max(size, 0))
+        if len(part) != size or not request.rfile.readline():
+            return None
+        whole += part
+    request.rfile.readline()
+    return bytes(whole)
 
 
 def _answer(request: BaseHTTPRequestHandler, proxy: BadS3, fault: str | None, body: bytes) -> None:
@@ -201,7 +216,8 @@ def _forward(request: BaseHTTPRequestHandler, proxy: BadS3, body: bytes) -> tupl
     connection = http.client.HTTPConnection(proxy.target.hostname or "", proxy.target.port or 80, timeout=60)
     try:
         # With the Host it was signed for.
-        connection.request(request.command, request.path, body, dict(request.headers.items()))
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "transfer-encoding"}
+        connection.request(request.command, request.path, body, {**headers, "Content-Length": str(len(body))})
         answer = connection.getresponse()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_HEADERS}
         if request.command == "HEAD":

@@ -89,12 +89,14 @@ def strict(application: Application) -> Application:
     writing = threading.Lock()
 
     def answer(environment: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        # Without a length, as Arrow sends, werkzeug's stream ends with the last chunk.
+        chunked = "chunked" in environment.get("HTTP_TRANSFER_ENCODING", "")
         length = int(environment.get("CONTENT_LENGTH") or 0)
-        body = environment["wsgi.input"].read(length) if length else b""
+        body = environment["wsgi.input"].read(-1 if chunked else length)
         if len(body) < length:
             start_response("400 Bad Request", [("Content-Length", "0")])
             return [b""]
-        whole = {**environment, "wsgi.input": io.BytesIO(body)}
+        whole = {**environment, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         if environment["REQUEST_METHOD"] in ("GET", "HEAD"):
             return application(whole, start_response)
         with writing:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
 from share_dist.learning import StepReport
-from share_dist.storage import FolderStore
+from share_dist.storage import FolderStore, open_store
 from share_dist.training import progress
 
 
@@ -47,12 +49,56 @@ def test_lines_come_at_most_every_ten_seconds(tmp_path, said, monkeypatch):
     assert len(said) == 5
 
 
-def test_steps_that_a_killed_run_took_after_its_checkpoint_are_forgotten(tmp_path, said):
+def kept_steps(store):
+    return [json.loads(line)["step"] for line in store.read("metrics.jsonl").splitlines()]
+
+
+def curve_steps(store):
+    """The steps of the loss curve in the one file of events, as TensorBoard would draw them."""
+    (key,) = store.list("tensorboard")
+    data, found = store.read(key), []
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        event = Event.FromString(data[12 : 12 + length])
+        found += [event.step for value in event.summary.value if value.tag.endswith("/loss")]
+        data = data[16 + length :]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_after_a_resume_the_steps_before_the_checkpoint_are_there_once(tmp_path, said, kind, request):
+    store = open_store(tmp_path if kind == "folder" else request.getfixturevalue("bucket"))
+    killed = progress.RankLog("round 1", "channel", store, 0, 64)
+    for step in range(25):
+        killed.step(report(step))
+    killed.keep()
+    assert kept_steps(store) == list(range(25))
+    resumed = progress.RankLog("round 1", "channel", store, 15, 64)
+    for step in range(15, 32):
+        resumed.step(report(step))
+    resumed.close()
+    assert kept_steps(store) == list(range(32))
+    assert curve_steps(store) == [0, 10, 20, 30]
+
+
+def test_half_a_line_that_an_earlier_release_left_is_forgotten(tmp_path, said):
     store = FolderStore(tmp_path)
     log_steps(store, 0, range(10))
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"step": 10, "lo')
     log_steps(store, 8, range(8, 12))
-    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert steps == list(range(12))
-    assert list((tmp_path / "tensorboard").glob("events.out.*"))
+    assert kept_steps(store) == list(range(12))
+
+
+def test_a_slow_bucket_costs_a_training_little(tmp_path, said, monkeypatch):
+    """Files that took two seconds to keep are not kept again before forty have passed."""
+    now, kept = [0.0], []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        FolderStore, "overwrite", lambda self, key, data: (kept.append(now[0]), now.__setitem__(0, now[0] + 1))
+    )
+    rank_log = progress.RankLog("toy", "channel", FolderStore(tmp_path), 0, 64)
+    while now[0] < 200:
+        now[0] += 0.5
+        rank_log.step(report(int(2 * now[0])))
+    assert 4 <= len(kept) / 2 <= 6

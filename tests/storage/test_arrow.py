@@ -1,0 +1,51 @@
+"""Ray writes by Arrow, and Arrow must find the bucket that boto finds."""
+
+from __future__ import annotations
+
+from share_dist.storage import FolderStore, arrow_place, inside, open_run, open_store
+from share_dist.storage.s3 import S3Store
+from share_dist.studies.bad_s3 import Schedule
+
+
+def write(place, name):
+    with place["storage_filesystem"].open_output_stream(f"{place['storage_path']}/{name}") as file:
+        file.write(b"from arrow")
+
+
+def test_what_arrow_writes_lies_in_the_same_place(bucket):
+    run = inside(open_run(bucket, "{}"), "training")
+    write(arrow_place(run), "ray/state.json")
+    assert open_store(bucket).read("training/ray/state.json") == b"from arrow"
+
+
+def test_arrow_gets_through_the_fault_proxy_too(bucket, bad_bucket):
+    proxy = bad_bucket(Schedule(seed=2, share=0.3, kinds=("503", "500")))
+    write(arrow_place(open_store(bucket)), "state.json")
+    assert open_store(bucket).read("state.json") == b"from arrow"
+    assert proxy.counts["requests"] > 0
+
+
+def test_an_endpoint_in_a_profile_is_found_too(bucket, bucket_server, tmp_path, monkeypatch):
+    profile = f"[profile elsewhere]\nregion = us-east-1\nendpoint_url = {bucket_server.endpoint}\n"
+    (tmp_path / "config").write_text(profile)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "elsewhere")
+    write(arrow_place(open_store(bucket)), "state.json")
+    assert open_store(bucket).read("state.json") == b"from arrow"
+
+
+def test_folders_that_arrow_marks_with_empty_objects_are_no_objects_and_go_with_the_folder(bucket):
+    store = open_store(bucket)
+    assert isinstance(store, S3Store)
+    place = arrow_place(store)
+    place["storage_filesystem"].create_dir(f"{place['storage_path']}/ray/empty", recursive=True)
+    assert store.list() == []
+    store.write_once("ray/state", b"1")
+    store.delete("ray")
+    # What is left marks the place itself.
+    assert [entry.key for entry in store._all("")] in ([""], [])
+
+
+def test_a_folder_is_given_as_its_path(tmp_path):
+    assert arrow_place(inside(FolderStore(tmp_path), "training")) == {"storage_path": f"{tmp_path}/training"}
