@@ -1,13 +1,17 @@
 """A training's state in its store: whole, hashed, without pickles, and refused when it is another job's.
 
 A store holds job.json, which says what is learned, so that another job is refused;
-checkpoints/step-000200/state.safetensors, the weights, buffers and AdamW's moments after 200 steps, with a manifest
-written last, without which it was never finished; and in the end trained/model.safetensors, the trained network, after
-which the checkpoints are deleted.
+checkpoints/step-000200/state-0123456789ab.safetensors, the weights, buffers and AdamW's moments after 200 steps, with a
+manifest written last, without which it was never finished; and in the end trained/model.safetensors, the trained
+network, after which the checkpoints are deleted.
+
+A rank that was cut off and given up may come back and write once more. It does no harm: a state's name says what it
+holds, and of two manifests or networks the first one stays.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from safetensors.torch import load, save
@@ -17,7 +21,7 @@ from share_dist.errors import DamagedFile
 from share_dist.storage import Store, commit, inside, is_committed, require_same, verified
 from share_dist.training.config import TrainingJob
 
-JOB, FOLDER, STATE, FINISHED, RAY = "job.json", "checkpoints", "state.safetensors", "trained", "ray"
+JOB, FOLDER, FINISHED, RAY = "job.json", "checkpoints", "trained", "ray"
 _NAME = "model.safetensors"
 MODEL = f"{FINISHED}/{_NAME}"
 
@@ -56,8 +60,9 @@ def save_state(store: Store, step: int, state: dict[str, Tensor]) -> None:
     """Store a checkpoint after `step` steps, then delete older ones but the one before: it may be being read."""
     stage = _stage(store, step)
     data = save(state, metadata={"step": str(step)})
-    stage.overwrite(STATE, data)
-    commit(stage, {STATE: data})
+    name = f"state-{hashlib.sha256(data).hexdigest()[:12]}.safetensors"
+    stage.write_once(name, data)
+    commit(stage, {name: data})
     for old in sorted(_finished_steps(store))[:-2]:
         store.delete(_folder(old))
 
@@ -69,10 +74,10 @@ def load_state(store: Store, step: int) -> dict[str, Tensor]:
         errors.DamagedFile: a file is missing or altered; the message names the folder to delete.
     """
     stage = _stage(store, step)
-    whole = verified(stage).objects
-    if list(whole) != [STATE]:
+    whole = list(verified(stage).objects.values())
+    if len(whole) != 1:
         raise DamagedFile(f"{stage.uri()} is not a checkpoint of ours.\n  Delete the folder and run the same command.")
-    return load(whole[STATE])
+    return load(whole[0])
 
 
 def finish(store: Store) -> None:

@@ -47,6 +47,8 @@ class RankTask:
     pictures: Pictures
     channel: str
     threads: int
+    start: int = 0
+    """After how many steps to go on; the driver says so, lest ranks look at different moments and disagree."""
 
 
 class BatchSlices(Sequence[Int64[np.ndarray, " slice"]]):
@@ -82,7 +84,7 @@ def run_rank(task: RankTask) -> None:
     rank, ranks = context.get_world_rank(), context.get_world_size()
     torch.set_num_threads(task.threads)
     device = ray.train.torch.get_device()
-    start, total = checkpoints.latest_step(task.store), total_steps(task.job.learning)
+    start, total = task.start, total_steps(task.job.learning)
     steps = range(start, total)
     feed = iter(task.pictures.feed(BatchSlices(task.job, steps, rank, ranks), task.config.ahead_steps))
     engine, feed = make_engine(task, torch.device(device), ranks, start, feed)
@@ -197,7 +199,10 @@ def write_model(task: RankTask, engine: Engine, rank: int, key: str) -> None:
     model = starting_model(job, body.hash)
     fit_weights(model, weights, "the trained network")
     card = {**job.card, "body_hash": body.hash, "training": {"name": job.name, **job.description()}}
-    task.store.overwrite(key, checkpoint_bytes(model, card))
+    if key == checkpoints.MODEL:
+        task.store.write_once(key, checkpoint_bytes(model, card))
+    else:
+        task.store.overwrite(key, checkpoint_bytes(model, card))
 
 
 def worker_environment(threads: int) -> dict[str, str]:

@@ -146,7 +146,7 @@ def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
     assert checkpoints.latest_step(store) == 0
     for step in (8, 16, 24):
         checkpoints.save_state(store, step, STATE)
-    store.overwrite("checkpoints/step-000032/state.safetensors", b"killed while writing")
+    store.overwrite("checkpoints/step-000032/state-0123456789ab.safetensors", b"killed while writing")
     assert checkpoints.latest_step(store) == 24
     loaded = checkpoints.load_state(store, 24)
     assert all(torch.equal(loaded[name], value) for name, value in STATE.items())
@@ -156,12 +156,21 @@ def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
 def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
     store = FolderStore(tmp_path)
     checkpoints.save_state(store, 8, STATE)
-    path = Path(store.uri("checkpoints/step-000008/state.safetensors"))
+    (path,) = Path(store.uri("checkpoints/step-000008")).glob("state-*.safetensors")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(errors.DamagedFile, match=r"step-000008/state\.safetensors has changed(.|\n)*Delete the folder"):
+    with pytest.raises(errors.DamagedFile, match=r"step-000008/state-\w+\.safetensors has changed(.|\n)*Delete the folder"):
         checkpoints.load_state(store, 8)
+
+
+def test_a_rank_that_was_given_up_and_comes_back_cannot_change_a_checkpoint(tmp_path):
+    store, other = FolderStore(tmp_path), {"model.weight": torch.zeros(6)}
+    checkpoints.save_state(store, 8, STATE)
+    with pytest.raises(errors.OtherRun, match=r"manifest\.json already holds other bytes"):
+        checkpoints.save_state(store, 8, other)
+    loaded = checkpoints.load_state(store, 8)
+    assert all(torch.equal(loaded[name], value) for name, value in STATE.items())
 
 
 def test_a_finished_training_keeps_its_network_and_nothing_else(tmp_path):
