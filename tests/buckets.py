@@ -18,10 +18,17 @@ def bucket_server():
 
 @pytest.fixture
 def bucket(bucket_server, monkeypatch):
-    """The address of an empty place in a bucket, with the environment by which boto finds it."""
+    """The address of an empty place in a bucket, with the environment by which boto finds it.
+
+    Runs that this process opened there are given free afterwards, as its end would.
+    """
+    from share_dist.storage import claims
+
     for name, value in bucket_server.environment.items():
         monkeypatch.setenv(name, value)
-    return f"{bucket_server.uri}/{uuid.uuid4().hex}"
+    yield f"{bucket_server.uri}/{uuid.uuid4().hex}"
+    for lease in list(claims._LEASED.values()):
+        lease.release()
 
 
 @pytest.fixture

@@ -11,15 +11,22 @@ import pytest
 from share_dist.cli import main
 from share_dist.fleet import Fleet, FleetConfig
 from share_dist.models import load_checkpoint
+from share_dist.storage import open_store
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ray_of_this_machine():
-    """One Ray for all commands here, which join the one that is there; starting it takes longer than their work."""
-    with Fleet(FleetConfig()):
-        yield
+def ray_of_this_machine(bucket_server):
+    """One Ray for all commands here, which join the one that is there; starting it takes longer than their work.
+
+    Its workers find the bucket as the workers of a cluster do: by the environment in which their node was started.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in bucket_server.environment.items():
+            patched.setenv(name, value)
+        with Fleet(FleetConfig()):
+            yield
 
 
 def test_a_survey_leaves_rows_figures_and_what_its_landscape_is_worth(tmp_path, capsys):
@@ -45,9 +52,9 @@ def test_a_survey_leaves_rows_figures_and_what_its_landscape_is_worth(tmp_path, 
     assert f"Delete the folder {damaged.parent}" in said
 
 
-def test_a_base_training_leaves_a_model_with_its_curve_and_card(tmp_path, capsys, monkeypatch, figure):
+def test_a_base_training_leaves_a_model_with_its_curve_and_card_in_a_bucket(bucket, capsys, monkeypatch, figure):
     monkeypatch.setattr("share_dist.loop.base.CURVE_VIEWS", 256)
-    out = tmp_path / "base"
+    out, store = f"{bucket}/base", open_store(f"{bucket}/base")
     small = {
         "learning.fresh-views": 256,
         "learning.reuse": 2,
@@ -59,23 +66,29 @@ def test_a_base_training_leaves_a_model_with_its_curve_and_card(tmp_path, capsys
         "model.architecture.width": 8,
     }
     options = [word for name, value in small.items() for word in (f"--{name}", str(value))]
-    assert main(["train", "compact-hmr", "--learning.batch-size", "64", *options, "--out", str(out)]) == 0
+    assert main(["train", "compact-hmr", "--learning.batch-size", "64", *options, "--out", out]) == 0
     said = capsys.readouterr().out
-    curve, card = (json.loads((out / f"{name}.json").read_text()) for name in ("curve", "card"))
+    curve, card = (json.loads(store.read(f"{name}.json")) for name in ("curve", "card"))
     assert [point["step"] for point in curve] == [4, 8]
     assert {"everyday", "all_cameras", "mean_pose_pa_mpjpe_mm", "model_hash"} <= card.keys()
-    model, _ = load_checkpoint(out / "model.safetensors", figure.hash)
+    model, _ = load_checkpoint(f"{out}/model.safetensors", figure.hash)
     assert model.config.width == 8
+    steps = [json.loads(line)["step"] for line in store.read("training/metrics.jsonl").splitlines()]
+    assert steps == list(range(8))
+    assert store.list("training/checkpoints") == store.list("training/ray") == []
     follow_on = f"--model.checkpoint {out}/model.safetensors --render.size-px 48 --out {out}-survey"
     assert said.rstrip().endswith(f"share-dist survey demo {follow_on}")
 
 
-def test_rendered_views_lie_in_shards_and_an_index_says_how_many(tmp_path, capsys):
-    out = tmp_path / "views"
-    assert main(["render", "smoke", "--count", "300", "--render.size-px", "48", "--out", str(out)]) == 0
-    index = json.loads((out / "index/index.json").read_text())
-    assert index["shards"] == len(list(out.glob("shard-*/records.tar"))) == 2
+def test_rendered_views_lie_in_shards_and_an_index_says_how_many_in_a_bucket(bucket, capsys):
+    out, words = f"{bucket}/views", ["render", "smoke", "--count", "300", "--render.size-px", "48"]
+    assert main([*words, "--out", out]) == 0
+    stored = open_store(out).entries()
+    index = json.loads(open_store(out).read("index/index.json"))
+    assert index["shards"] == len([entry for entry in stored if entry.key.endswith("/records.tar")]) == 2
     said = capsys.readouterr().out
+    assert main([*words, "--out", out]) == 0
+    assert open_store(out).entries() == stored
     assert f"300 views lie under {out}" in said
     assert "index/index.json there says" in said
 

@@ -37,14 +37,6 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.fixture(autouse=True)
-def _nothing_held():
-    """Give free what this process holds, as its end would."""
-    yield
-    for lease in list(claims._LEASED.values()):
-        lease.release()
-
-
 @pytest.fixture
 def driver(bucket):
     """Another driver at work on the bucket's run, which renews its lease twice a second."""
