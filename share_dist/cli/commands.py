@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -57,13 +57,14 @@ def read_options(kind: type[Options], command: str, words: list[str]) -> Options
             raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
     recipe = words[0]
     folder = recipe if command in ("share", "train") else f"{recipe}-{command}"
-    return tyro.cli(
+    options = tyro.cli(
         kind,
         prog=f"share-dist {command} {recipe}",
         args=words[1:],
         default=kind(out=f"runs/{folder}", config=find_recipe(recipe)),
         description=(COMMANDS[command].__doc__ or "").splitlines()[0],
     )
+    return replace(options, out=options.out.rstrip("/") or "/")
 
 
 def share(words: list[str]) -> int:

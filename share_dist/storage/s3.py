@@ -31,7 +31,13 @@ class S3Store:
     def client(self) -> Any:
         """This process's boto client."""
         with asking(Asking(self.bucket, self.prefix, "sts:GetCallerIdentity")):
-            return s3_client(self.patience)
+            try:
+                return s3_client(self.patience)
+            except ValueError as error:
+                raise errors.BadSetting(
+                    f"no client can be made for bucket '{self.bucket}': {error}.\n"
+                    "  Set AWS_ENDPOINT_URL to http://host:port, or unset it."
+                ) from None
 
     def uri(self, key: str = "") -> str:
         """Return the ``s3://`` address of a key."""

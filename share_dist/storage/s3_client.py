@@ -32,6 +32,7 @@ _PASSING = {
     *("301", "400", "403"),
 }
 _LONGEST_WAIT_S = 5.0
+_GIVEN_UP = "given_up"
 _CREATING = Lock()
 
 
@@ -58,6 +59,10 @@ HASTY = Patience(tries=3, attempts=2, connect_s=4.0, read_s=10.0)
 
 class Garbled(Exception):
     """A body arrived that is not what was stored; asking again may help."""
+
+
+class Replaced(Exception):
+    """An object became another one while it was read in ranges; all of it is to be read again."""
 
 
 def s3_client(patience: Patience) -> Any:
@@ -87,7 +92,9 @@ def patiently(action: Callable[[], T], patience: Patience) -> T:
         try:
             return action()
         except Exception as error:
-            if attempt == patience.tries or not _may_pass(error):
+            # What was given up inside is not begun again outside: patience would multiply.
+            if attempt == patience.tries or hasattr(error, _GIVEN_UP) or not _may_pass(error):
+                setattr(error, _GIVEN_UP, True)
                 raise
             log.debug("asking the bucket again after %s", type(error).__name__)
         time.sleep(random.uniform(0.0, min(0.2 * 2**attempt, _LONGEST_WAIT_S)))

@@ -68,10 +68,6 @@ def asking(what: Asking) -> Iterator[None]:
             f"{error}, again and again ({what.where}).\n"
             "  Delete that object's folder and run the same command again: only that stage is made anew."
         ) from None
-    except ValueError as error:
-        raise errors.BadSetting(
-            f"no client can be made for {what.where}: {error}.\n  Set AWS_ENDPOINT_URL to http://host:port or unset it."
-        ) from None
     except (BotoCoreError, ClientError) as error:
         # Without the cause: what boto says may quote headers, and this travels into logs.
         raise errors.BucketRefused(_words(error, what)) from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from share_dist.storage.s3_client import Garbled, Patience, error_code, patiently
+from share_dist.storage.s3_client import Garbled, Patience, Replaced, error_code, patiently
 
 PART_BYTES = 8 << 20
 """Size of one part or range: large enough to be worth a request, small enough that a lost one costs little."""
@@ -113,7 +113,10 @@ def _fetch_once(place: Place) -> tuple[bytes, str]:
     size, etag = answer["ContentLength"], answer["ETag"]
     if size > 2 * PART_BYTES:
         answer["Body"].close()
-        data = _fetch_ranges(place, size, etag)
+        try:
+            data = _fetch_ranges(place, size, etag)
+        except Replaced:
+            raise Garbled(f"s3://{place.bucket}/{place.key} was replaced while it was read") from None
     else:
         data = answer["Body"].read()
     wanted = answer["Metadata"].get(DIGEST)
@@ -140,7 +143,7 @@ def _range(place: Place, start: int, stop: int, etag: str) -> bytes:
         answer = place.client.get_object(**place.names, Range=f"bytes={start}-{stop - 1}", IfMatch=etag)
     except ClientError as error:
         if error_code(error) in ("PreconditionFailed", "412"):
-            raise Garbled(f"s3://{place.bucket}/{place.key} was replaced while it was read") from None
+            raise Replaced from None
         raise
     body = answer["Body"].read()
     if len(body) != stop - start:

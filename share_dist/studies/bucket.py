@@ -42,7 +42,7 @@ class LocalBucket:
 
 def environment_of(endpoint: str) -> dict[str, str]:
     """Return the environment of a process that should use the local bucket through this endpoint."""
-    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAONTHISMACHINE", "AWS_SECRET_ACCESS_KEY": "opens-nothing"}
     # Without the last, a process that has no keys asks the cloud's metadata service for some, and waits.
     return {**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_DISABLED": "true"}
 

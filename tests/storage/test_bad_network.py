@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -76,6 +77,18 @@ def test_a_body_that_is_always_cut_is_never_taken_for_whole(bucket, bad_bucket, 
     proxy.always = "truncate"
     with pytest.raises(errors.BucketRefused, match="bucket 'share-dist' at http://127"):
         store.read("key")
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_the_old_or_the_new_one(bucket, hurry):
+    old, new = b"o" * (40 << 20), b"n" * (40 << 20)
+    store = open_store(bucket)
+    store.overwrite("key", old)
+    replacing = threading.Thread(target=store.overwrite, args=("key", new))
+    replacing.start()
+    found = [store.read("key") for _ in range(3)]
+    replacing.join()
+    assert {old, new}.issuperset(found)
+    assert store.read("key") == new
 
 
 def test_an_object_that_was_cut_where_it_lies_is_damaged_not_shorter(bucket, hurry):
