@@ -1,6 +1,6 @@
-"""Look at everything share_dist needs on the machine the job lands on.
+"""Look at everything share_dist needs, on every node of the cluster.
 
-ray job submit --working-dir . -- python jobs/doctor.py
+ray job submit --working-dir . -- python jobs/doctor.py --out s3://bucket/runs
 """
 
 import sys

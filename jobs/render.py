@@ -1,8 +1,8 @@
 """Render numbered views and keep them as shards.
 
-    ray job submit --working-dir . -- python jobs/render.py demo --count 1000 --out /shared/data/views
+    ray job submit --working-dir . -- python jobs/render.py demo --count 1000 --out s3://bucket/data/views
 
-Run the same line again after a crash: what was finished is kept.
+Run the same line again after a crash: what was finished is kept. `share-dist submit` does that by itself.
 """
 
 import sys

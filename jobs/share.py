@@ -1,8 +1,8 @@
 """Find where a model fails as the camera moves, repair it there, and say by how much.
 
-    ray job submit --working-dir . -- python jobs/share.py demo --out /shared/runs/demo --seed 0
+    ray job submit --working-dir . -- python jobs/share.py demo --out s3://bucket/runs/demo --seed 0
 
-Run the same line again after a crash: what was finished is kept.
+Run the same line again after a crash: what was finished is kept. `share-dist submit` does that by itself.
 """
 
 import sys

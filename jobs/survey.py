@@ -1,8 +1,8 @@
 """Measure a model from all cameras and fit its error landscape.
 
-    ray job submit --working-dir . -- python jobs/survey.py demo --model.checkpoint FILE --out /shared/runs/survey
+    ray job submit --working-dir . -- python jobs/survey.py demo --model.checkpoint FILE --out s3://bucket/runs/survey
 
-Run the same line again after a crash: what was finished is kept.
+Run the same line again after a crash: what was finished is kept. `share-dist submit` does that by itself.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Train a base model on everyday views.
 
-    ray job submit --working-dir . -- python jobs/train.py compact-hmr --out /shared/runs/compact-hmr
+    ray job submit --working-dir . -- python jobs/train.py compact-hmr --out s3://bucket/runs/compact-hmr
 
-Run the same line again after a crash: what was finished is kept.
+Run the same line again after a crash: what was finished is kept. `share-dist submit` does that by itself.
 """
 
 import sys

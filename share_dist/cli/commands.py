@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 
 from share_dist import errors
-from share_dist.cli import stored
+from share_dist.cli import operate, stored
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.render import RenderConfig
@@ -157,20 +157,6 @@ def bench(words: list[str]) -> int:
     return 0
 
 
-def doctor(words: list[str]) -> int:
-    """Look at everything a run needs on this machine, and say what to do about each red line."""
-    from share_dist.ops import doctor_table, examine
-
-    if words:
-        print("usage: share-dist doctor")
-        return 0 if words[0] in ("-h", "--help") else 2
-    findings = examine()
-    print(doctor_table(findings))
-    broken = [finding for finding in findings if not finding.ok]
-    print("\nAll is well; next: make demo." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
-    return 1 if broken else 0
-
-
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "share": share,
     "survey": survey,
@@ -178,7 +164,10 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "render": render,
     "report": report,
     "bench": bench,
-    "doctor": doctor,
+    "doctor": operate.doctor,
+    "explain": operate.explain,
+    "submit": operate.submit,
+    "node-agent": operate.node_agent,
     "ls": stored.ls,
     "pull": stored.pull,
     "verify": stored.verify,

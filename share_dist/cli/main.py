@@ -48,7 +48,7 @@ def run_command(name: str, words: list[str]) -> int:
 def usage() -> str:
     """What `share-dist --help` prints: the commands and the recipes, a line each."""
     lines = ["usage: share-dist COMMAND [RECIPE] [options]", "", "commands:"]
-    lines += [f"  {name:8} {first_line(run)}" for name, run in COMMANDS.items()]
+    lines += [f"  {name:10} {first_line(run)}" for name, run in COMMANDS.items()]
     lines += ["", "recipes:"]
     lines += [f"  {name:12} {first_line(recipe)}" for name, recipe in RECIPES.items()]
     lines += ["", f"exit status: {EXIT_STATUSES}"]

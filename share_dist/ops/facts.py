@@ -1,0 +1,78 @@
+"""What a node is made of: versions, source, body, token, its own agent; equal on all nodes of a healthy cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import share_dist
+from share_dist.body import BodyConfig, load_body
+from share_dist.errors import Finding, ShareDistError
+
+PACKAGES = ("ray", "torch", "numpy", "numba", "deepspeed")
+"""What turns settings into numbers; the rest only moves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What must be equal on all nodes."""
+
+    versions: dict[str, str]
+    source: str
+    """First digits of the hash over the package's files."""
+
+    body: str
+
+
+def node_facts(body: BodyConfig) -> NodeFacts:
+    """Look at this machine."""
+    versions = {"Python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+    return NodeFacts(versions, _source_hash(), _body_hash(body))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _source_hash() -> str:
+    root = Path(str(share_dist.__file__)).parent
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        found.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:8]
+
+
+def _body_hash(config: BodyConfig) -> str:
+    try:
+        found = load_body(config)
+    except ShareDistError:
+        return "none"
+    return f"{found.name} {found.hash[:8]}"
+
+
+def node_findings() -> list[Finding]:
+    """What a node of a cluster needs beside what every machine needs: a token, and on spot machines the agent."""
+    from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+    token = Finding("token", True, "Ray asks for a token")
+    if not is_token_auth_enabled():
+        remedy = "Set RAY_AUTH_MODE=token and the same token on every node before `ray start`; see docs/security.md."
+        token = Finding("token", False, "Ray lets everybody in who reaches its ports", remedy)
+    runs = "runs" if _agent_runs() else "does not run; only spot machines need it"
+    return [token, Finding("node agent", True, runs)]
+
+
+def _agent_runs() -> bool:
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"node-agent" in process.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue  # it ended meanwhile
+    return False
