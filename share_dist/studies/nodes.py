@@ -22,6 +22,8 @@ HOST = 254
 _FIRST_PROCESS = """
 hostname {name}
 mount --make-rprivate /
+mount --bind {disk}/etc/hosts /etc/hosts
+mount --bind {disk}/etc/resolv.conf /etc/resolv.conf
 mount --bind {disk} /tmp
 mount -t tmpfs -o size=1g shm /dev/shm
 ip link set lo up
@@ -52,6 +54,7 @@ class Node:
     def power_on(self) -> None:
         """Boot: empty processes, the old disk, the old address."""
         (self.disk / "home").mkdir(parents=True, exist_ok=True)
+        self._write_names()
         script = _FIRST_PROCESS.format(name=self.name, disk=self.disk)
         command = ["unshare", "--net", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--mount-proc"]
         self._power = subprocess.Popen(
@@ -62,6 +65,13 @@ class Node:
             raise _refused("unshare and mount")
         self._first_process = _only_child(self._power.pid)
         self.network.plug(self)
+
+    def _write_names(self) -> None:
+        # Every node knows every name, and asks no name server: there is none, and each question would wait for it.
+        names = [f"{self.network.address(number)} {self.network.name}{number}" for number in range(1, HOST)]
+        (self.disk / "etc").mkdir(exist_ok=True)
+        (self.disk / "etc/hosts").write_text("\n".join(["127.0.0.1 localhost", *names, ""]))
+        (self.disk / "etc/resolv.conf").write_text("")
 
     def power_off(self) -> None:
         """Lose power: every process ends at once, unasked."""
