@@ -31,23 +31,26 @@ def bucket(bucket_server, monkeypatch):
         lease.release()
 
 
-@pytest.fixture
-def bad_bucket(bucket, bucket_server, monkeypatch):
-    """A function of a schedule that puts the fault proxy before the bucket, its faults on, and returns the proxy."""
-    from share_dist.studies.bad_s3 import bad_s3
+@pytest.fixture(scope="session")
+def bad_network(bucket_server):
+    """The fault proxy before the bucket, started once: each new address costs every process another client."""
+    from share_dist.studies.bad_s3 import Schedule, bad_s3
 
-    opened = []
+    with bad_s3(bucket_server.endpoint, Schedule(seed=0)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def bad_bucket(bucket, bad_network, monkeypatch):
+    """A function of a schedule that puts the fault proxy before the bucket, its faults on, and returns the proxy."""
 
     def stand_in_front(schedule):
-        opened.append(bad_s3(bucket_server.endpoint, schedule))
-        proxy = opened[-1].__enter__()
-        proxy.on = True
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        return proxy
+        bad_network.begin(schedule)
+        bad_network.on = True
+        monkeypatch.setenv("AWS_ENDPOINT_URL", bad_network.endpoint)
+        return bad_network
 
-    yield stand_in_front
-    for context in opened:
-        context.__exit__(None, None, None)
+    return stand_in_front
 
 
 @pytest.fixture
