@@ -1,8 +1,21 @@
 #!/usr/bin/env bash
-# What a machine needs before Python starts: venv for set-up, EGL for pyrender, and Chromium for the test of the report page. As root on Debian it installs what is missing; otherwise it prints the line to run.
+# What a machine needs before Python starts. As root on Debian it installs what is missing, otherwise it prints the line
+# to run. `cluster/node_setup.sh node` leaves out what only the tests need, for images of cluster nodes.
 set -euo pipefail
 
-packages=(libegl1 libgl1 libgl1-mesa-dri python3-venv chromium chromium-driver)
+needed=(
+  python3-venv                       # set-up
+  libegl1 libgl1 libgl1-mesa-dri     # EGL, for pyrender
+)
+for_tests=(
+  chromium chromium-driver           # the report page in a browser
+  iproute2 util-linux                # clusters of namespace nodes
+  openssh-server openssh-client      # launching a cluster with `ray up`, on such nodes
+  rsync
+)
+packages=("${needed[@]}")
+[ "${1:-}" = node ] || packages+=("${for_tests[@]}")
+
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing+=("$package")
@@ -16,6 +29,6 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive $install -qq >/dev/null
 else
   echo "Some system packages are missing: ${missing[*]}"
-  echo "Set-up needs python3-venv; of the rest only pyrender and the page's test need any. To install:"
+  echo "Set-up needs python3-venv; of the rest only pyrender and some tests need any. To install:"
   echo "  sudo $install"
 fi
