@@ -39,8 +39,8 @@ class ModelChoice:
     """Layers of an untrained network; a checkpoint brings its own."""
 
     def __post_init__(self) -> None:
-        if self.checkpoint and "://" not in self.checkpoint:
-            # One file, one name: './model' and 'model' are the same run's settings.
+        if self.checkpoint is not None and "://" not in str(self.checkpoint):
+            # One file, one name: './model' and 'model', also as a Path, are the same run's settings.
             object.__setattr__(self, "checkpoint", str(Path(self.checkpoint)))
 
 
