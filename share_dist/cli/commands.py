@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 
 from share_dist import errors
-from share_dist.cli import operate, stored
+from share_dist.cli import cluster, operate, stored
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.render import RenderConfig
@@ -168,6 +168,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "explain": operate.explain,
     "submit": operate.submit,
     "node-agent": operate.node_agent,
+    "lint": cluster.lint,
     "ls": stored.ls,
     "pull": stored.pull,
     "verify": stored.verify,
