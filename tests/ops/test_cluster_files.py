@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tyro
 import yaml
 from ray.autoscaler._private.docker import docker_start_cmds
 from ray.autoscaler._private.util import prepare_config, validate_config
@@ -18,6 +19,7 @@ from share_dist import errors
 from share_dist.cli import main
 from share_dist.ops.launch_files import OURS, lint
 from share_dist.ops.launch_rules import RULES
+from share_dist.ops.node_agent import NodeAgentConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS, LOCAL, GCP, KUBERAY = (ROOT / name for name in OURS)
@@ -46,8 +48,11 @@ def test_nodes_carry_their_role_as_a_label(path):
 
 
 @pytest.mark.parametrize("path", [AWS, GCP], ids=lambda path: path.name)
-def test_workers_run_the_agent_that_heeds_the_clouds_notice(path):
-    assert "share-dist node-agent" in read(path)[0]["worker_start_ray_commands"][-1]
+def test_the_agent_that_workers_run_knows_the_command_and_its_cloud(path):
+    (config,) = read(path)
+    _, words = config["worker_start_ray_commands"][-1].split("share-dist node-agent", maxsplit=1)
+    asked = tyro.cli(NodeAgentConfig, args=words.split("<")[0].split())
+    assert asked.cloud == config["provider"]["type"]
 
 
 def test_ray_runs_the_container_on_the_hosts_network_so_that_one_hop_reaches_the_metadata():
