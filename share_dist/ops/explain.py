@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from share_dist import errors
 from share_dist.errors import Finding
-from share_dist.ops.snapshot import NodeState, Snapshot, Wish, take_snapshot
+from share_dist.ops.snapshot import ANSWER_S, NodeState, Snapshot, Wish, take_snapshot
 
 SILENT_S = 30.0
 """A run that lives renews its reservation every few seconds; one silent for longer is dead, or its head was."""
@@ -140,6 +140,18 @@ def busy(snapshot: Snapshot) -> Finding | None:
     )
 
 
+def silent(snapshot: Snapshot) -> Finding | None:
+    """Nodes that count as alive, but do nothing."""
+    if not snapshot.silent:
+        return None
+    return Finding(
+        "answers",
+        False,
+        f"{', '.join(snapshot.silent)} did not answer within {ANSWER_S:g} s, or cannot run our code",
+        "Run `share-dist doctor`, and look at logs/raylet.out there; a node that stays silent is best ended.",
+    )
+
+
 DIAGNOSES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     no_workers,
     infeasible,
@@ -148,6 +160,7 @@ DIAGNOSES: tuple[Callable[[Snapshot], Finding | None], ...] = (
     build_lock,
     draining,
     busy,
+    silent,
 )
 """Likeliest and most final first."""
 

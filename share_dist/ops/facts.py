@@ -30,7 +30,7 @@ class NodeFacts:
 def node_facts(body: BodyConfig) -> NodeFacts:
     """Look at this machine."""
     versions = {"Python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-    return NodeFacts(versions, _source_hash(), _body_hash(body))
+    return NodeFacts(versions, _source_hash(), _body_name(body))
 
 
 def _version(package: str) -> str:
@@ -48,12 +48,12 @@ def _source_hash() -> str:
     return found.hexdigest()[:8]
 
 
-def _body_hash(config: BodyConfig) -> str:
+def _body_name(config: BodyConfig) -> str:
+    """The body's name, which ends with digits of its hash."""
     try:
-        found = load_body(config)
+        return load_body(config).name
     except ShareDistError:
         return "none"
-    return f"{found.name} {found.hash[:8]}"
 
 
 def node_findings() -> list[Finding]:

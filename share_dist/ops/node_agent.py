@@ -167,7 +167,7 @@ def find_own_node(config: NodeAgentConfig) -> OwnNode:
 
 def drain(address: str, node: OwnNode, notice: Notice) -> bool:
     """Tell the cluster that the node will go; return whether it agreed. Same as `ray drain-node`."""
-    remaining_s = max(int(notice.remaining_s), 1)
+    remaining_s = max(round(notice.remaining_s), 1)
     accepted, refusal = reach(address).drain_node(
         node.node_id,
         DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION"),

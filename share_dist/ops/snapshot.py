@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from share_dist.fleet.reach import has_autoscaler, reach
 Labels = Mapping[str, tuple[str, ...]]
 """Wanted labels, each with the values that will do."""
 
-_ANSWER_S = 20.0
+ANSWER_S = 60.0
+"""For a node's or an actor's answer; a process that is started for it first imports what we are made of."""
 _COORDINATOR = "AutoscalingCoordinator"
 _OTHER_THAN = 2  # LabelSelectorConstraint's operator NOT_IN
 
@@ -86,6 +86,8 @@ class Snapshot:
     autoscaler: bool = False
     reservations: tuple[Reservation, ...] = ()
     locks: tuple[BuildLock, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Nodes that were asked for their locks and did not answer in time, or could not."""
 
 
 def take_snapshot(address: str) -> Snapshot:
@@ -98,14 +100,16 @@ def take_snapshot(address: str) -> Snapshot:
     """
     client = reach(address)
     state = _resource_state(client)
-    reservations, locks = (_reservations(), _locks()) if _joined(client, address) else ((), ())
+    within = _joined(client, address)
+    locks, silent = _locks() if within else ((), ())
     return Snapshot(
         address=address,
         nodes=tuple(_node(node) for node in state.node_states),
         wishes=tuple(_wishes(state)),
         autoscaler=has_autoscaler(client),
-        reservations=reservations,
+        reservations=_reservations() if within else (),
         locks=locks,
+        silent=silent,
     )
 
 
@@ -158,7 +162,7 @@ def _reservations() -> tuple[Reservation, ...]:
     try:
         coordinator = ray.get_actor(_COORDINATOR, namespace=_COORDINATOR)
         asked = coordinator.__ray_call__.remote(_expirations)
-        return tuple(Reservation(*each) for each in ray.get(asked, timeout=_ANSWER_S))
+        return tuple(Reservation(*each) for each in ray.get(asked, timeout=ANSWER_S))
     except (ValueError, RayError):
         return ()  # no run has reserved anything, or nobody can say
 
@@ -171,20 +175,22 @@ def _expirations(coordinator: Any) -> list[tuple[str, float, float]]:
     return [(name, KEPT_S - seconds, seconds) for name, seconds in left.items()]
 
 
-def _locks() -> tuple[BuildLock, ...]:
-    """Ask every node for the locks that nobody holds; one that cannot say, or not in time, is left out."""
+def _locks() -> tuple[tuple[BuildLock, ...], tuple[str, ...]]:
+    """Ask every node for the locks that nobody holds; return them, and the nodes that did not say."""
     ask = ray.remote(num_cpus=0)(abandoned_locks)
     asked = {}
     for node in ray.nodes():
         if node["Alive"]:
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[ask.options(scheduling_strategy=there).remote()] = node["NodeManagerAddress"]
-    done, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER_S)
-    found = []
-    for reference in done:
-        with suppress(RayError):
-            found += [BuildLock(asked[reference], path) for path in ray.get(reference)]
-    return tuple(found)
+            asked[node["NodeManagerAddress"]] = ask.options(scheduling_strategy=there).remote()
+    ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_S)
+    locks, silent = list[BuildLock](), list[str]()
+    for name, reference in asked.items():
+        try:
+            locks += [BuildLock(name, path) for path in ray.get(reference, timeout=0)]
+        except RayError:
+            silent.append(name)
+    return tuple(locks), tuple(silent)
 
 
 def abandoned_locks(folder: Path | None = None) -> list[str]:

@@ -19,6 +19,13 @@ from share_dist.studies.nodes import HOST, Network, require_namespaces
 from share_dist.studies.ray_nodes import DASHBOARD_PORT, RayNodes
 
 ROOT = Path(__file__).resolve().parents[2]
+_until_the_last_test_here = contextlib.ExitStack()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Give the cores back before other rooms' tests want them; a fixture of the session would keep them to its end."""
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _until_the_last_test_here.close()
 
 
 class OpsCluster(RayNodes):
@@ -56,16 +63,14 @@ def network(tmp_path_factory):
     try:
         require_namespaces()
     except NamespacesRefused as refused:
-        pytest.skip(f"nodes of namespaces need root: {refused}")
-    with Network(tmp_path_factory.mktemp("nodes"), "opsn", "10.79.0") as network:
-        yield network
+        pytest.skip(str(refused).splitlines()[0])
+    return _until_the_last_test_here.enter_context(Network(tmp_path_factory.mktemp("nodes"), "opsn", "10.79.0"))
 
 
 @pytest.fixture(scope="session")
 def shared_bucket(network):
     """A bucket that every node reaches."""
-    with local_bucket(network.address(HOST)) as bucket:
-        yield bucket
+    return _until_the_last_test_here.enter_context(local_bucket(network.address(HOST)))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from share_dist import errors
 from share_dist.cli import main
 from share_dist.ops.submit import Submission
 from share_dist.ops.upload import MOST_MB, look_through
-from share_dist.studies.ray_nodes import DASHBOARD_PORT, RayNodes
+from share_dist.studies.ray_nodes import DASHBOARD_PORT
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = [".env", ".git/HEAD", "runs/a/model.safetensors", "results/table.md", ".venv/bin/python", "id_rsa", "my.pem"]
@@ -198,22 +198,19 @@ def test_the_same_line_follows_a_running_job_and_goes_on_when_its_driver_is_kill
 
 
 @pytest.mark.slow
-def test_a_run_survives_the_death_of_its_head(network, project, its_jobs):
-    head = network.node(9)
-    ray = RayNodes(head, dashboard_host=head.address)
-    ray.start()
+def test_a_run_survives_the_death_of_its_head(bare_head, project, its_jobs):
+    head = bare_head.head
     address = f"http://{head.address}:{DASHBOARD_PORT}"
-    env = {"RAY_API_SERVER_ADDRESS": address, "RAY_AUTH_TOKEN": ray.env["RAY_AUTH_TOKEN"]}
+    env = {"RAY_API_SERVER_ADDRESS": address, "RAY_AUTH_TOKEN": bare_head.env["RAY_AUTH_TOKEN"]}
     line = Typed(project, "long", "/tmp/began-head", env=env)
     line.until("sent [")
     head.power_off()
     line.until("waiting up to 900 s")
     head.power_on()
-    ray.start()
+    bare_head.start()
     assert line.ends() == 0
     assert "the head no longer knows it" in line.said
     assert (head.disk / "began-head").read_text() == "xx"
-    head.power_off()
 
 
 @pytest.mark.slow
