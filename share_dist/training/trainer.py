@@ -19,7 +19,7 @@ from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, staying
 from share_dist.models import settled_precision
-from share_dist.storage import Store
+from share_dist.storage import Store, arrow_place
 from share_dist.training import checkpoints
 from share_dist.training.config import TrainingConfig, TrainingJob, require_even_batches
 from share_dist.training.elastic import Watch, await_room
@@ -107,7 +107,8 @@ def _fit(
     while not store.exists(checkpoints.MODEL):
         size = await_room(config, job.learning.batch_size, lambda line: say(f"{job.name} training  {line}"))
         sized = replace(config, workers=size)
-        task = RankTask(job, body, sized, store, pictures, channel, threads_each(sized, cluster_nodes()))
+        threads = threads_each(sized, cluster_nodes())
+        task = RankTask(job, body, sized, store, pictures, channel, threads, checkpoints.latest_step(store))
         with DriverEcho(channel, say), Watch(channel, config, size, job.learning.batch_size) as watch:
             lost = _run_ranks(task)
         reached = checkpoints.latest_step(store)
@@ -168,7 +169,7 @@ def _trainer(task: RankTask) -> Any:
         ),
         run_config=RunConfig(
             name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
-            storage_path=task.store.uri(),
+            **arrow_place(task.store),
             failure_config=FailureConfig(max_failures=0),
             worker_runtime_env={"env_vars": worker_environment(task.threads)},
         ),
