@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import tyro
 
 from share_dist import errors
-from share_dist.cli import cluster, operate, stored
+from share_dist.cli import cluster, measure, operate, stored
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.render import RenderConfig
@@ -134,36 +133,14 @@ def report(words: list[str]) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class BenchOptions:
-    """Options of `bench`."""
-
-    json: Path | None = None
-    """File for every figure measured; the one printed last is its `ratio`."""
-
-
-def bench(words: list[str]) -> int:
-    """Measure one ratio: render, survey, train, memory, or gpu where there is one."""
-    from share_dist.studies import BENCHES, run_bench
-
-    if not words or words[0] in ("-h", "--help"):
-        print("usage: share-dist bench NAME [--json FILE]\n")
-        print("\n".join(f"  {name:8} {(run.__doc__ or '').splitlines()[0]}" for name, run in BENCHES.items()))
-        return 0 if words else 2
-    if words[0] not in BENCHES:
-        raise errors.BadSetting(f"there is no bench '{words[0]}'{errors.nearest_name(words[0], BENCHES)}")
-    options = tyro.cli(BenchOptions, prog=f"share-dist bench {words[0]}", args=words[1:])
-    run_bench(words[0], options.json)
-    return 0
-
-
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "share": share,
     "survey": survey,
     "train": train,
     "render": render,
     "report": report,
-    "bench": bench,
+    "bench": measure.bench,
+    "chaos": measure.chaos,
     "doctor": operate.doctor,
     "explain": operate.explain,
     "submit": operate.submit,

@@ -77,6 +77,8 @@ class BadS3:
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer((host, port), _handler(self))
         self._http.daemon_threads = True
+        # Who asked may be killed before the answer: that is what we are for.
+        self._http.handle_error = lambda *_: None
         self.begin(schedule)
 
     def begin(self, schedule: Schedule) -> None:

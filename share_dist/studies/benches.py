@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,26 @@ def run_bench(name: str, json_path: Path | None = None) -> dict[str, Any]:
     Raises:
         errors.NotWritable: the file cannot be written; found out before anything is measured.
     """
+    with keeping(json_path) as figures:
+        figures |= {"command": f"share-dist bench {name}", **BENCHES[name]()}
+    print(f"{name} ratio={figures['ratio']:.3f}")
+    return figures
+
+
+@contextmanager
+def keeping(json_path: Path | None) -> Iterator[dict[str, Any]]:
+    """Give an empty dict for figures, and write it into a file when they are there; None keeps nothing.
+
+    Raises:
+        errors.NotWritable: the file cannot be written; found out before anything is measured.
+    """
     if json_path is not None:
         _require_writable(json_path)
-    figures = {"command": f"share-dist bench {name}", **BENCHES[name]()}
+    figures: dict[str, Any] = {}
+    yield figures
     if json_path is not None:
         with writing(json_path):
             json_path.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"{name} ratio={figures['ratio']:.3f}")
-    return figures
 
 
 def _require_writable(path: Path) -> None:

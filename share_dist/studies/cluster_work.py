@@ -15,9 +15,10 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import ray.train
 from jaxtyping import Int64
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_list, _internal_kv_put
 
@@ -50,7 +51,7 @@ class Work:
     checkpoint_every: int = 5
     workers: int = 2
     min_workers: int | None = None
-    zero_stage: int = 0
+    zero_stage: Literal[0, 1, 2, 3] = 0
     render_actors: int | None = None
 
     @property
@@ -100,7 +101,8 @@ class NotedPictures:
     def feed(self, numbers_by_step: Sequence[Int64[np.ndarray, " batch"]], ahead: int) -> Iterator[Records]:
         """Yield the records of each step, noting their numbers before they are handed over."""
         slices: Any = numbers_by_step
-        note = {"begun": time.time(), "rank": slices.rank, "ranks": slices.ranks, "given": []}
+        start = ray.train.get_context().get_experiment_name()
+        note = {"start": start, "begun": time.time(), "rank": slices.rank, "ranks": slices.ranks, "given": []}
         key = f"{self.channel}/{uuid.uuid4().hex}".encode()
         for step, records in zip(slices.steps, self.pictures.feed(numbers_by_step, ahead), strict=True):
             note["given"].append([step, records.numbers.tolist()])

@@ -29,6 +29,11 @@ while True:
         sys.exit(print(json.dumps(alive)))
     time.sleep(0.2)
 """
+_NODE_ID = """
+import sys, ray
+ray.init(address="auto", logging_level="ERROR")
+print(*[node["NodeID"] for node in ray.nodes() if node["Alive"] and node["NodeManagerHostname"] == sys.argv[1]])
+"""
 
 
 class RayNodes:
@@ -79,6 +84,13 @@ class RayNodes:
         found = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else done.stderr[-300:]
         if found != wanted:
             raise WorkersLost(f"wanted the nodes {wanted} alive within {timeout_s:g} s, but found {found}.")
+
+    def drain(self, node: Node, seconds: float) -> None:
+        """Announce that a node will be taken in so many seconds, as a cloud's notice does."""
+        found = self.driver(["python", "-c", _NODE_ID, node.name], timeout_s=60).stdout.strip().splitlines()
+        why = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot notice"]
+        when = ["--deadline-remaining-seconds", str(max(int(seconds), 1))]
+        self.driver(["ray", "drain-node", "--address", self.address, "--node-id", found[-1], *why, *when])
 
     def driver(
         self,
