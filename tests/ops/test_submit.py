@@ -215,11 +215,18 @@ def test_a_run_survives_the_death_of_its_head(bare_head, project, its_jobs):
 
 @pytest.mark.slow
 def test_the_readmes_line_runs_on_the_cluster_from_the_folder_that_was_sent(its_jobs, cluster, shared_bucket):
-    """`ray job submit --working-dir . -- python jobs/render.py …`, as the README has it."""
     out = f"{shared_bucket.uri}/views"
     words = ["smoke", "--count", "8", "--render.size-px", "32", "--out", out]
-    line = [Path(sys.executable).parent / "share-dist", "submit", "render", *words]
-    done = subprocess.run(line, cwd=ROOT, env=os.environ | its_jobs, capture_output=True, text=True, timeout=250)
+    line = [
+        Path(sys.executable).parent / "ray",
+        "job",
+        "submit",
+        "--working-dir",
+        ".",
+        "--",
+        "python",
+        "jobs/render.py",
+    ]
+    done = subprocess.run([*line, *words], cwd=ROOT, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"render-smoke-[0-9a-f]{8}-1: sending \d+ files, \d+\.\d MB", done.stdout)
     assert f"8 views lie under {out}" in done.stdout
