@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from share_dist.errors import require_share
@@ -69,16 +69,20 @@ class Schedule:
         return self.kinds[int(random.integers(len(self.kinds)))] if random.random() < self.share else None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: whoever asked may be killed before the answer."""
+
+
 class BadS3:
     """A proxy that runs for as long as its ``with`` block; see `bad_s3`."""
 
     def __init__(self, server: str, schedule: Schedule, host: str, port: int) -> None:
         self.target = urlsplit(server)
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer((host, port), _handler(self))
-        self._http.daemon_threads = True
-        # Who asked may be killed before the answer: that is what we are for.
-        self._http.handle_error = lambda *_: None
+        self._http = _Server((host, port), _handler(self))
         self.begin(schedule)
 
     def begin(self, schedule: Schedule) -> None:

@@ -10,23 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from share_dist.errors import WorkersLost
 from share_dist.storage import MANIFEST, Store, open_store
-from share_dist.studies.bad_s3 import Schedule, bad_s3
-from share_dist.studies.bucket import environment_of, local_bucket
 from share_dist.studies.chaos_audit import Audit, as_json, audit, plain_rows
 from share_dist.studies.cluster_work import Work, command
-from share_dist.studies.faults import DISK_MB, STAGES, Fault, Scene, schedule
-from share_dist.studies.nodes import HOST, Network
-from share_dist.studies.ray_nodes import RayNodes
+from share_dist.studies.faults import DISK_MB, STAGES, Fault, schedule, strike
+from share_dist.studies.ground import Ground, ground
 from share_dist.survey import block_ranges
 
 log = logging.getLogger("share_dist")
@@ -49,39 +42,21 @@ def run_chaos(seed: int, workers: int = 3) -> dict[str, Any]:
         errors.NamespacesRefused: this machine does not allow it.
         errors.WorkersLost: the work was not done within the deadline.
     """
-    with ExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        scene, store, work = opened.enter_context(_scene(folder, seed, workers))
+    with ground(workers, "chaos", "10.77.1", seed, disk_mb=DISK_MB) as where:
+        out = f"{where.bucket.uri}/chaos-{seed}"
+        work, store = Work(out=out, steps=30, workers=2, min_workers=1, render_actors=workers), open_store(out)
         began = time.monotonic()
-        run = _Run(scene, store, work)
+        run = _Run(where, store, work)
         run.through(schedule(seed, workers))
         found = audit(store, work, plain_rows(store, work.views))
         return _figures(seed, run, found, time.monotonic() - began)
 
 
-@contextmanager
-def _scene(folder: Path, seed: int, workers: int) -> Iterator[tuple[Scene, Store, Work]]:
-    with Network(folder, "chaos", "10.77.1") as network, local_bucket(network.address(HOST)) as bucket:
-        kept = dict(os.environ)
-        os.environ.update(bucket.environment)
-        try:
-            with bad_s3(bucket.endpoint, Schedule(seed, share=0.3), network.address(HOST)) as proxy:
-                nodes = [network.node(1), *(network.node(2 + index, disk_mb=DISK_MB) for index in range(workers))]
-                ray = RayNodes(nodes[0], environment_of(proxy.endpoint))
-                ray.start(nodes[1:])
-                out = f"{bucket.uri}/chaos-{seed}"
-                work = Work(out=out, steps=30, workers=2, min_workers=1, render_actors=workers)
-                yield Scene(network, nodes[1:], ray, proxy), open_store(work.out), work
-        finally:
-            os.environ.clear()
-            os.environ.update(kept)
-
-
 class _Run:
     """One run on its way: its driver, its progress as the bucket shows it, and what has struck it."""
 
-    def __init__(self, scene: Scene, store: Store, work: Work):
-        self.scene, self.store, self.work = scene, store, work
+    def __init__(self, where: Ground, store: Store, work: Work):
+        self.where, self.store, self.work = where, store, work
         self.struck: list[dict[str, Any]] = []
         self.drivers = 0
         self.deadline = time.monotonic() + DEADLINE_S
@@ -97,13 +72,13 @@ class _Run:
     def _until(self, come: Any) -> None:
         while not come():
             if time.monotonic() > self.deadline:
-                raise WorkersLost(f"the work was not done within {DEADLINE_S:g} s; see {self.scene.ray.head.disk}")
+                raise WorkersLost(f"the work was not done within {DEADLINE_S:g} s; see {self.where.head.disk}")
             self._keep_a_driver()
             time.sleep(_LOOK_EVERY_S)
 
     def _keep_a_driver(self) -> None:
         if self._driver is None or (self._driver.poll() is not None and not self._is_done()):
-            self._driver = self.scene.ray.start_driver(command([self.work]))
+            self._driver = self.where.ray.start_driver(command([self.work]))
             self.drivers += 1
 
     def _strike(self, fault: Fault) -> None:
@@ -112,14 +87,14 @@ class _Run:
         if fault.kind == "driver":
             self._kill_driver()
         else:
-            struck = self.scene.strike(fault)
+            struck = strike(self.where, fault)
         log.info("%s struck %s of %s", fault.kind, f"{fault.progress:.0%}", fault.stage)
         self._until(lambda: self._committed() != before or self._is_done())
         seconds = round(time.monotonic() - began, 1)
         self.struck.append({**asdict(fault), "struck": struck, "recovery_seconds": seconds})
 
     def _kill_driver(self) -> None:
-        for process in self.scene.ray.head.processes("share_dist.studies.cluster_work"):
+        for process in self.where.head.processes("share_dist.studies.cluster_work"):
             os.kill(process, 9)
 
     def _has_come(self, fault: Fault) -> bool:

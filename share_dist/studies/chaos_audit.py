@@ -67,7 +67,7 @@ def audit(store: Store, work: Work, undisturbed: Mapping[str, Survey]) -> Audit:
     found = Audit(damaged=list(_damage(store)))
     for name, wanted in undisturbed.items():
         _compare(Survey.load(inside(store, name)), wanted, found)
-    _follow_steps(json.loads(store.read(NOTED)), work, found)
+    follow_steps(json.loads(store.read(NOTED)), work, found)
     return found
 
 
@@ -104,7 +104,8 @@ def _equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return (one == other) | both_nan
 
 
-def _follow_steps(notes: Sequence[dict[str, Any]], work: Work, found: Audit) -> None:
+def follow_steps(notes: Sequence[dict[str, Any]], work: Work, found: Audit) -> None:
+    """Add to an audit what the ranks of all starts were given: every step, in its order, and which of them again."""
     by_start: dict[str, list[dict[str, Any]]] = {}
     for note in notes:
         by_start.setdefault(note["start"], []).append(note)

@@ -11,8 +11,8 @@ from typing import Literal, get_args
 
 from share_dist.seeds import stream
 from share_dist.studies.bad_s3 import BadS3
-from share_dist.studies.nodes import Network, Node
-from share_dist.studies.ray_nodes import RayNodes
+from share_dist.studies.ground import Ground
+from share_dist.studies.nodes import Node
 
 Kind = Literal[
     "render actor", "evaluator", "training worker", "node", "driver", "partition", "bucket", "full disk", "drain"
@@ -75,57 +75,43 @@ def schedule(seed: int, nodes: int, each_stage: Sequence[int] = (2, 2, 1)) -> li
     return faults
 
 
-@dataclass
-class Scene:
-    """Where faults strike."""
+def strike(ground: Ground, fault: Fault) -> bool:
+    """Do it, wait until it is over, and let what was lost come back; return whether there was anything to strike.
 
-    network: Network
-    workers: list[Node]
-    ray: RayNodes
-    proxy: BadS3
+    A driver is not the ground's to kill: whoever started it does.
+    """
+    node = ground.workers[fault.node]
+    if fault.kind in _PROCESS:
+        return _kill_one(ground.workers, fault)
+    if fault.kind == "bucket":
+        _spoil_bucket(ground.proxy, fault.seconds)
+    elif fault.kind == "full disk":
+        _fill_disk(node, fault.seconds)
+    else:
+        _take_away(ground, node, fault)
+        ground.come_back(node)
+    return True
 
-    def strike(self, fault: Fault) -> bool:
-        """Do it, wait until it is over, and let what was lost come back; return whether there was anything to strike.
 
-        A driver is not the scene's to kill: whoever started it does.
-        """
-        node = self.workers[fault.node]
-        if fault.kind in _PROCESS:
-            return _kill_one(self.workers, fault)
-        if fault.kind == "bucket":
-            self._spoil_bucket(fault.seconds)
-        elif fault.kind == "full disk":
-            _fill_disk(node, fault.seconds)
-        elif fault.kind == "partition":
-            self._partition(node, fault.seconds)
-        else:
-            if fault.kind == "drain":
-                self._drain(node, fault.seconds)
-            node.power_off()
-            time.sleep(fault.seconds)
-            self._come_back(node)
-        return True
-
-    def _spoil_bucket(self, seconds: float) -> None:
-        self.proxy.on = True
-        time.sleep(seconds)
-        self.proxy.on = False
-
-    def _partition(self, node: Node, seconds: float) -> None:
+def _take_away(ground: Ground, node: Node, fault: Fault) -> None:
+    if fault.kind == "partition":
         node.cut()
-        time.sleep(seconds)
+        time.sleep(fault.seconds)
         node.mend()
         # Believed dead, its Ray may not take part again: it ends itself, and a supervisor would start another.
         node.power_off()
-        self._come_back(node)
+        return
+    if fault.kind == "drain":
+        ground.ray.drain(node, fault.seconds)
+        time.sleep(fault.seconds)
+    node.power_off()
+    time.sleep(fault.seconds)
 
-    def _drain(self, node: Node, seconds: float) -> None:
-        self.ray.drain(node, seconds)
-        time.sleep(seconds)
 
-    def _come_back(self, node: Node) -> None:
-        node.power_on()
-        self.ray.join(node)
+def _spoil_bucket(proxy: BadS3, seconds: float) -> None:
+    proxy.on = True
+    time.sleep(seconds)
+    proxy.on = False
 
 
 def _kill_one(nodes: Sequence[Node], fault: Fault) -> bool:

@@ -160,7 +160,9 @@ def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(errors.DamagedFile, match=r"step-000008/state-\w+\.safetensors has changed(.|\n)*Delete the folder"):
+    with pytest.raises(
+        errors.DamagedFile, match=r"step-000008/state-\w+\.safetensors has changed(.|\n)*Delete the folder"
+    ):
         checkpoints.load_state(store, 8)
 
 

@@ -1,0 +1,138 @@
+"""The same losses and samples at every number of ranks and ZeRO stage, over nodes, also while nodes come and go."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from share_dist.errors import WorkersLost
+from share_dist.storage import open_store
+from share_dist.studies.chaos_audit import Audit, follow_steps
+from share_dist.studies.cluster_work import NOTED, Work, command
+from share_dist.studies.ground import Ground, ground
+from share_dist.training import checkpoints
+
+Event = Literal["kill", "drain", "add"]
+STEPS = 20
+WITHIN = 1e-5
+"""How far losses may differ: float32 sums in another order, over twenty steps of AdamW."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """One way to take the same steps, and what was seen."""
+
+    zero_stage: Literal[0, 1, 2, 3]
+    ranks: tuple[int, ...]
+    """How many ranks each start of the training had."""
+
+    losses: tuple[float, ...]
+    steps_out_of_order: int
+    steps_missing: int
+    steps_repeated: tuple[int, ...]
+
+    def furthest_from(self, other: World) -> float:
+        """Return the largest difference of a step's loss."""
+        return float(np.max(np.abs(np.subtract(self.losses, other.losses))))
+
+
+def steady(where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]]) -> list[World]:
+    """Train the same 20 steps at each ZeRO stage and number of ranks, one after the other.
+
+    Raises:
+        errors.WorkersLost: a training failed; the message has what the driver said.
+    """
+    works = [_work(where, f"zero-{stage}-on-{ranks}", zero_stage=stage, workers=ranks) for stage, ranks in worlds]
+    done = where.ray.driver(command(works), timeout_s=120 + 60 * len(works))
+    if done.returncode:
+        raise WorkersLost(f"a training over nodes failed:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
+    return [_seen(work) for work in works]
+
+
+def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2, 3] = 2, steps: int = 40) -> World:
+    """Train while nodes are killed, drained and added, each event a checkpoint or more after the one before.
+
+    It begins with a rank on each of two nodes, goes on with one after a loss, and takes the second back after an "add".
+    """
+    work = _work(where, f"after-{'-'.join(events)}", zero_stage=zero_stage, workers=2, min_workers=1, steps=steps)
+    driver = where.ray.start_driver(command([work]), log=events[0])
+    last = where.workers[-1]
+    for index, event in enumerate(events):
+        _await_checkpoint(work, (1 + 2 * index) * work.checkpoint_every, driver)
+        if event == "add":
+            where.come_back(last)
+        else:
+            if event == "drain":
+                where.ray.drain(last, 30)
+                log = where.head.disk / f"{events[0]}.log"
+                _until(lambda log=log: "must leave" in log.read_text(), driver, "an answer to the notice", 60.0)
+            last.power_off()
+    if driver.wait(timeout=300):
+        raise WorkersLost(f"the driver failed: {(where.head.disk / f'{events[0]}.log').read_text()[-2000:]}")
+    return _seen(work)
+
+
+def whole_grid() -> tuple[list[World], list[World]]:
+    """Return the proof's worlds: one to three ranks at all stages, and a training that nodes leave and join, at two."""
+    with ground(3, "worlds", "10.77.2") as where:
+        stages: tuple[Literal[0, 1, 2, 3], ...] = (0, 1, 2, 3)
+        grid = steady(where, [(stage, ranks) for stage in stages for ranks in (1, 2, 3)])
+    moving = []
+    for stage in (0, 3):
+        with ground(2, "worlds", "10.77.2") as where:
+            moving.append(changing(where, ("drain", "add", "kill"), stage, steps=200))
+    return grid, moving
+
+
+def worlds_table(grid: Sequence[World], moving: Sequence[World]) -> str:
+    """Lay the worlds out as Markdown; differences are from one rank at stage 0."""
+    lines = ["| ZeRO | ranks | largest difference of a loss | samples out of order | missing | steps repeated |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for world in [*grid, *moving]:
+        differs = f"{world.furthest_from(grid[0]):.1e}" if len(world.losses) == len(grid[0].losses) else "longer run"
+        ranks = " → ".join(map(str, world.ranks))
+        repeated = ", ".join(map(str, world.steps_repeated)) or "0"
+        lines.append(
+            f"| {world.zero_stage} | {ranks} | {differs} | {world.steps_out_of_order} | {world.steps_missing} "
+            f"| {repeated} |"
+        )
+    return "\n".join(lines)
+
+
+def _work(where: Ground, name: str, **settings: Any) -> Work:
+    return Work(out=f"{where.bucket.uri}/{name}", parts=("train",), **{"steps": STEPS, **settings})
+
+
+def _seen(work: Work) -> World:
+    store, found = open_store(work.out), Audit()
+    notes = json.loads(store.read(NOTED))
+    follow_steps(notes, work, found)
+    lines = [json.loads(line) for line in store.read("training/metrics.jsonl").decode().splitlines()]
+    ranks = {note["start"]: note["ranks"] for note in notes}
+    return World(
+        zero_stage=work.zero_stage,
+        ranks=tuple(ranks.values()),
+        losses=tuple(line["loss"] for line in lines),
+        steps_out_of_order=found.steps_out_of_order,
+        steps_missing=found.steps_missing,
+        steps_repeated=tuple(found.steps_repeated),
+    )
+
+
+def _await_checkpoint(work: Work, step: int, driver: subprocess.Popen, patience_s: float = 180.0) -> None:
+    training = open_store(f"{work.out}/training")
+    _until(lambda: checkpoints.latest_step(training) >= step, driver, f"a checkpoint after step {step}", patience_s)
+
+
+def _until(come: Any, driver: subprocess.Popen, what: str, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while not come():
+        if time.monotonic() > deadline or driver.poll() is not None:
+            raise WorkersLost(f"waited in vain for {what}; the driver's status is {driver.poll()}.")
+        time.sleep(0.2)

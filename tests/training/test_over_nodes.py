@@ -1,0 +1,41 @@
+"""Trainings over real nodes: every number of ranks learns the same from the same samples, also when a node dies."""
+
+from __future__ import annotations
+
+import pytest
+
+from share_dist.errors import NamespacesRefused
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def where():
+    """A head, two worker nodes and a bucket."""
+    from share_dist.studies.ground import ground
+    from share_dist.studies.nodes import require_namespaces
+
+    try:
+        require_namespaces()
+    except NamespacesRefused as refusal:
+        pytest.skip(str(refusal))
+    with ground(2, "ranks", "10.77.3") as where:
+        yield where
+
+
+def test_one_and_two_nodes_learn_the_same_from_the_same_samples_at_zero_0_and_2(where):
+    from share_dist.studies.worlds import WITHIN, steady
+
+    worlds = steady(where, [(0, 1), (0, 2), (2, 1), (2, 2)])
+    assert [world.ranks for world in worlds] == [(1,), (2,), (1,), (2,)]
+    assert max(world.furthest_from(worlds[0]) for world in worlds) < WITHIN
+    assert [(world.steps_out_of_order, world.steps_missing, len(world.losses)) for world in worlds] == [(0, 0, 20)] * 4
+
+
+def test_a_killed_node_costs_at_most_a_checkpoints_steps_and_the_other_goes_on_alone(where):
+    from share_dist.studies.worlds import changing
+
+    world = changing(where, ("kill",))
+    assert world.ranks == (2, 1)
+    assert world.steps_repeated[0] <= 5
+    assert (world.steps_out_of_order, world.steps_missing) == (0, 0)
