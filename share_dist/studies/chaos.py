@@ -11,6 +11,7 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,12 +28,13 @@ DEADLINE_S = 900.0
 _LOOK_EVERY_S = 0.3
 
 
-def run_chaos(seed: int, workers: int = 3) -> dict[str, Any]:
+def run_chaos(seed: int, workers: int = 3, each_stage: Sequence[int] = (2, 2, 1)) -> dict[str, Any]:
     """Go through one schedule and return what happened and what the audit found.
 
     Args:
         seed: the schedule's number.
         workers: worker nodes.
+        each_stage: how many faults each stage has.
 
     Returns:
         JSON values: `faults`, each with its `recovery_seconds`, `rows_lost`, `rows_doubled`, `rows_different`,
@@ -47,7 +49,7 @@ def run_chaos(seed: int, workers: int = 3) -> dict[str, Any]:
         work, store = Work(out=out, steps=30, workers=2, min_workers=1, render_actors=workers), open_store(out)
         began = time.monotonic()
         run = _Run(where, store, work)
-        run.through(schedule(seed, workers))
+        run.through(schedule(seed, workers, each_stage))
         found = audit(store, work, plain_rows(store, work.views))
         return _figures(seed, run, found, time.monotonic() - began)
 

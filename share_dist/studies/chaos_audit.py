@@ -49,10 +49,9 @@ class Audit:
         zeros = ("rows_lost", "rows_doubled", "rows_different", "steps_out_of_order", "steps_missing")
         found = [f"{name.replace('_', ' ')}: {getattr(self, name)}" for name in zeros if getattr(self, name)]
         found += [f"damaged: {what}" for what in self.damaged]
-        if max(self.steps_repeated, default=0) > checkpoint_every:
-            found.append(
-                f"{max(self.steps_repeated)} steps repeated, but a checkpoint was due every {checkpoint_every}"
-            )
+        most = max(self.steps_repeated, default=0)
+        if most > checkpoint_every:
+            found.append(f"steps repeated: {most}, more than a checkpoint's {checkpoint_every}")
         return found
 
 
@@ -66,7 +65,7 @@ def audit(store: Store, work: Work, undisturbed: Mapping[str, Survey]) -> Audit:
     """
     found = Audit(damaged=list(_damage(store)))
     for name, wanted in undisturbed.items():
-        _compare(Survey.load(inside(store, name)), wanted, found)
+        compare(Survey.load(inside(store, name)), wanted, found)
     follow_steps(json.loads(store.read(NOTED)), work, found)
     return found
 
@@ -90,7 +89,8 @@ def _damage(store: Store) -> Iterable[str]:
             yield from (str(what).splitlines()[0] for _, what in checked(stage) if isinstance(what, DamagedFile))
 
 
-def _compare(survey: Survey, wanted: Survey, found: Audit) -> None:
+def compare(survey: Survey, wanted: Survey, found: Audit) -> None:
+    """Add to an audit what a survey has lost, doubled or changed of the rows that it should have."""
     numbers, counts = np.unique(survey["view_number"], return_counts=True)
     found.rows_lost += len(np.setdiff1d(wanted["view_number"], numbers))
     found.rows_doubled += int((counts > 1).sum())

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import ray.train
 from jaxtyping import Int64
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_list, _internal_kv_put
 
@@ -100,6 +99,9 @@ class NotedPictures:
 
     def feed(self, numbers_by_step: Sequence[Int64[np.ndarray, " batch"]], ahead: int) -> Iterator[Records]:
         """Yield the records of each step, noting their numbers before they are handed over."""
+        # Only ranks, which have it already, need this library, which takes seconds to import.
+        import ray.train
+
         slices: Any = numbers_by_step
         start = ray.train.get_context().get_experiment_name()
         note = {"start": start, "begun": time.time(), "rank": slices.rank, "ranks": slices.ranks, "given": []}
@@ -141,6 +143,8 @@ def command(works: Sequence[Work]) -> list[str]:
 def main(words: Sequence[str]) -> None:
     """Do all works, one after the other, with one fleet."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for noisy in ("boto3", "botocore", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     works = [Work(**{**values, "parts": tuple(values["parts"])}) for values in json.loads(words[0])]
     config = FleetConfig(render_actors=works[0].render_actors, stall_timeout_s=120, start_timeout_s=120)
     with Fleet(config, render=RenderConfig()) as fleet:

@@ -1,7 +1,8 @@
-"""The long evidence: repairs over seeds, rivals, the full recipe, what a round costs, benches; written under results/.
+"""The long evidence: repairs over seeds, rivals, the full recipe, what a round costs, benches, nodes, chaos.
 
     python -m share_dist.studies.proof                 all of it, some hours on two cores
-    python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, forgetting, benches
+    python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, forgetting, benches,
+                                                        worlds, chaos (the last two as root)
 
 Runs lie under runs/proof and go on where they were stopped; results/ holds what is committed: each run's summary and
 picture, each bench's figures, and the tables of the repairs.
@@ -24,6 +25,7 @@ import torch
 from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
 from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
+from share_dist.studies.proof_cluster import prove_chaos, prove_worlds
 from share_dist.studies.proof_tables import changes_table, runs_table
 
 RUNS, RESULTS = Path("runs/proof"), Path("results")
@@ -60,7 +62,7 @@ REPAIRS: dict[str, list[Repair]] = {
     "rivals": [Repair(f"demo-{rival}", "demo", seed, ("--rome.method", rival)) for seed in SEEDS for rival in RIVALS],
     "full": [Repair("full", "full", 0)],
 }
-PARTS = (*REPAIRS, "forgetting", "benches")
+PARTS = (*REPAIRS, "forgetting", "benches", "worlds", "chaos")
 
 
 def share(repair: Repair) -> None:
@@ -144,6 +146,10 @@ def main(names: Sequence[str]) -> None:
             forgetting.write(RUNS / "forgetting", RESULTS)
         if name == "benches":
             benches()
+        if name == "worlds":
+            prove_worlds(RESULTS)
+        if name == "chaos":
+            prove_chaos(RESULTS)
         for repair in REPAIRS.get(name, ()):
             share(repair)
     print(f"Look at {write_tables()}")
