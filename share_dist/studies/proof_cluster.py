@@ -25,8 +25,8 @@ def prove_worlds(results: Path) -> None:
     (results / "worlds.md").write_text(
         "# Ranks and ZeRO stages\n\n"
         "Twenty steps of fine-tuning the built-in model, batch 48, float32, frozen batch norm, each rank on a node "
-        "of its own made of namespaces, checkpoints in a bucket; differences are from one rank at stage 0. The last rows "
-        "take 200 steps while a node is drained, comes back and is killed "
+        "of its own made of namespaces, checkpoints in a bucket; differences are from one rank at stage 0. The last "
+        "rows take 200 steps while a node is drained, comes back and is killed "
         "(`python -m share_dist.studies.proof worlds`).\n\n"
         f"{worlds_table(grid, moving)}\n"
     )
@@ -55,8 +55,8 @@ def write_chaos_table(results: Path) -> None:
     (results / "chaos/table.md").write_text(
         "# Chaos\n\n"
         "`share-dist chaos --seed N`: survey (1,024 views) → train (30 steps, a checkpoint every 5) → survey, on three "
-        "worker nodes of one core each and a bucket, while what the schedule names strikes. Each line is the audit of what "
-        "was stored; recovery is the time from the strike to the next commit, the strike's own length included "
+        "worker nodes of one core each and a bucket, while what the schedule names strikes. Each line is the audit of "
+        "what was stored; recovery is the time from the strike to the next commit, the strike's own length included "
         "(`python -m share_dist.studies.proof chaos`).\n\n"
         f"{chaos_table(found)}\n"
     )
