@@ -17,6 +17,26 @@ _CHECKED_ROOMS = ("landscape", "learning", "losses", "metrics", "models", "rome"
 install_import_hook([f"share_dist.{room}" for room in _CHECKED_ROOMS], "shape_checks.checked")
 
 
+_LONGEST_FIRST = (
+    "loop/test_share_run.py",
+    "training/test_over_nodes.py",
+    "studies/test_chaos.py",
+    "training/test_train.py",
+    "ops/",
+    "fleet/",
+    "cli/",
+    "storage/",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files: of two processes that share the files, none is left alone with a long one."""
+    names = ["/".join(item.path.parts[-2:]) for item in items]
+    rank = {name: next((i for i, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), 99) for name in names}
+    order = sorted(range(len(items)), key=lambda index: rank[names[index]])
+    items[:] = [items[index] for index in order]
+
+
 @pytest.fixture(scope="session")
 def figure():
     """The built-in body."""

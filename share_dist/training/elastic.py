@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -15,8 +16,11 @@ from share_dist.errors import WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, leaving_nodes, staying
 from share_dist.training.config import TrainingConfig
 
+log = logging.getLogger("share_dist")
 _NAMESPACE = b"share_dist"
 _LOOK_EVERY_S = 1.0
+_SETTLING_S = 5.0
+"""What ranks that have just ended booked is given back only after a moment; to start fewer at once would be hasty."""
 
 
 def ranks_on(node: ClusterNode, config: TrainingConfig, ours: int = 0) -> int:
@@ -55,21 +59,25 @@ def await_room(config: TrainingConfig, batch_size: int, say: Callable[[str], Non
     while True:
         nodes = cluster_nodes()
         size = largest_size(ranks_with_room(config, nodes), config, batch_size)
-        if size is not None:
+        hoped = largest_size(ranks_with_room(config, _idle(nodes)), config, batch_size)
+        waited = time.monotonic() - started
+        if size is not None and (size == hoped or waited > _SETTLING_S):
             return size
-        if time.monotonic() - started > config.start_deadline_s or _never_enough(config, nodes, batch_size):
+        if waited > config.start_deadline_s or (hoped is None and _stands_alone(nodes)):
             raise WorkersLost(_why_no_room(config, nodes, batch_size))
-        if not asked:
+        if size is None and not asked:
             say(f"waiting up to {config.start_deadline_s:.0f} s for {_wanted(config)}; {_has(nodes)} now")
             asked = True
         time.sleep(0.2)
 
 
-def _never_enough(config: TrainingConfig, nodes: Sequence[ClusterNode], batch_size: int) -> bool:
-    """Whether waiting is in vain: one machine by itself, too small even if idle. To a cluster, nodes may come."""
-    alone = len(nodes) == 1 and nodes[0].cpus > 0
-    idle = [replace(node, free_cpus=node.cpus, free_gpus=node.gpus) for node in nodes]
-    return alone and largest_size(ranks_with_room(config, idle), config, batch_size) is None
+def _idle(nodes: Sequence[ClusterNode]) -> list[ClusterNode]:
+    return [replace(node, free_cpus=node.cpus, free_gpus=node.gpus) for node in nodes]
+
+
+def _stands_alone(nodes: Sequence[ClusterNode]) -> bool:
+    """Whether this is one machine by itself, to which no node will come."""
+    return len(nodes) == 1 and nodes[0].cpus > 0
 
 
 def _wanted(config: TrainingConfig) -> str:
@@ -129,7 +137,11 @@ class Watch:
 
     def _run(self) -> None:
         while self.reason is None and not self._end.wait(_LOOK_EVERY_S):
-            self.reason = self._why_stop()
+            try:
+                self.reason = self._why_stop()
+            except Exception as error:
+                # The head is out of reach for a moment, or for good; then the training itself says so.
+                log.debug("could not look after the training's nodes: %r", error)
         if self.reason is not None:
             _internal_kv_put(_stop_key(self.channel), self.reason.encode(), namespace=_NAMESPACE)
 
