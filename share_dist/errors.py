@@ -74,6 +74,9 @@ class NoHeadlessGL(ShareDistError):
 class WorkersLost(ShareDistError):
     """Ray could not place or keep the actors a stage needs."""
 
+    # What was lost may come back, and then the same command goes on: whoever submits it may try again.
+    exit_status: ClassVar[int] = 4
+
 
 class NamespacesRefused(ShareDistError):
     """This machine does not let us make the namespaces that a cluster on one machine is made of."""
@@ -85,6 +88,8 @@ class TrainingDiverged(ShareDistError, FloatingPointError):
 
 class NoCluster(WorkersLost):
     """No head of a Ray cluster answers at the address."""
+
+    exit_status: ClassVar[int] = 2
 
 
 class WrongToken(ShareDistError, PermissionError):

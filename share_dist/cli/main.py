@@ -11,7 +11,10 @@ from share_dist.cli.commands import COMMANDS
 from share_dist.recipes import RECIPES
 from share_dist.storage import taken_over
 
-EXIT_STATUSES = "0 done, 1 doctor or verify found damage, 2 see the message, 3 no round accepted, 130 stopped"
+EXIT_STATUSES = (
+    "0 done, 1 doctor, lint, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
+    "130 stopped"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -196,7 +196,8 @@ def exit_status(job: JobDetails | None) -> int | None:
             f"{job.submission_id} could not start: {job.message}\n"
             "  The head's logs/runtime_env_setup-*.log says more; then run the same line again."
         )
-    return job.driver_exit_code
+    # The run gave up because of what it lost; the cluster may have found it again.
+    return None if job.driver_exit_code == errors.WorkersLost.exit_status else job.driver_exit_code
 
 
 def _reason(job: JobDetails | None) -> str:

@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from ray.dashboard.modules.job.pydantic_models import JobDetails, JobType
+from ray.job_submission import JobStatus
 
 from share_dist import errors
 from share_dist.cli import main
-from share_dist.ops.submit import Submission
+from share_dist.ops.submit import Submission, exit_status
 from share_dist.ops.upload import MOST_MB, look_through
 from share_dist.studies.ray_nodes import DASHBOARD_PORT
 
@@ -57,6 +59,12 @@ def test_a_run_is_named_by_command_recipe_and_what_identifies_it():
     named = [Submission.of("share", ["demo", "--seed", "1"], identity).name for identity in ("a", "a", "b")]
     assert named[0] == named[1] != named[2]
     assert all(re.fullmatch(r"share-demo-[0-9a-f]{8}", name) for name in named)
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, 0), (1, 1), (2, 2), (3, 3), (errors.WorkersLost.exit_status, None)])
+def test_a_run_that_gave_up_for_want_of_workers_may_be_repeated_and_a_users_error_may_not(code, status):
+    job = JobDetails(type=JobType.SUBMISSION, entrypoint="x", status=JobStatus.FAILED, driver_exit_code=code)
+    assert exit_status(job) == status
 
 
 @pytest.mark.parametrize(
