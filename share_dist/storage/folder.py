@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def _full(where: Path | str, error: Exception) -> errors.StorageFull:
     existing = next((parent for parent in [Path(where), *Path(where).parents] if parent.exists()), Path("/"))
     free_mb = shutil.disk_usage(existing).free / 1e6
     return errors.StorageFull(
-        f"the disk is full: writing {where} failed with {free_mb:,.1f} MB free ({error}).\n"
+        f"the disk of {platform.node()} is full: writing {where} failed with {free_mb:,.1f} MB free ({error}).\n"
         "  Everything finished so far is kept. Free some space and run the same command again: it goes on from there."
     )
 

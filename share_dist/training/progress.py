@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from share_dist.learning import StepReport
 from share_dist.storage import Store
+from share_dist.training.curves import Curves
 
 log = logging.getLogger("share_dist")
 METRICS, CURVES = "metrics.jsonl", "tensorboard"
@@ -33,20 +32,16 @@ _NAMESPACE = b"share_dist"
 class RankLog:
     """Rank 0's files and lines.
 
-    The files are kept whole in memory and scratch, and put into the store, which may be a bucket, now and then: with
+    The files are kept whole in memory, and put into the store, which may be a bucket, now and then: with
     each line that is said, before each checkpoint and at the end.
     """
 
     def __init__(self, name: str, channel: str, store: Store, start: int, batch_size: int) -> None:
         """Take up the lines of the steps before `start`, and forget what a killed attempt wrote after them."""
-        # tensorboardX takes a second to import, and only rank 0 of a training needs it.
-        from tensorboardX import SummaryWriter
-
         self.name, self.channel, self.batch_size, self.store = name, channel, batch_size, store
         self.lines: list[str] = []
         self.recent: deque[StepReport] = deque(maxlen=50)
-        self.scratch = TemporaryDirectory(prefix="share-dist-curves-")
-        self.curves = SummaryWriter(self.scratch.name)
+        self.curves = Curves()
         for report in _reports_before(store, start):
             self._note(report)
         store.delete(CURVES)
@@ -64,9 +59,7 @@ class RankLog:
         """Put the files into the store as they are now, a checkpoint's steps before the checkpoint itself."""
         begun = time.monotonic()
         self.store.overwrite(METRICS, "".join(self.lines).encode())
-        self.curves.flush()
-        (events,) = Path(self.scratch.name).iterdir()
-        self.store.overwrite(f"{CURVES}/events.out.tfevents.{self.name.replace(' ', '-')}", events.read_bytes())
+        self.store.overwrite(f"{CURVES}/events.out.tfevents.{self.name.replace(' ', '-')}", bytes(self.curves))
         # A long training's files are large, and a bucket may be slow: at most a twentieth of the time goes into this.
         self.not_kept_before = time.monotonic() + 20 * (time.monotonic() - begun)
 
@@ -76,7 +69,7 @@ class RankLog:
         if report.step % CURVE_EVERY_STEPS == 0:
             values = {"loss": report.loss, "learning_rate": report.learning_rate, "wait_share": self.wait_share()}
             for key, value in {**values, **report.terms}.items():
-                self.curves.add_scalar(f"{self.name}/{key}", value, report.step)
+                self.curves.add(f"{self.name}/{key}", value, report.step)
 
     def say(self) -> None:
         """Put the newest line where the driver reads it."""
@@ -100,12 +93,10 @@ class RankLog:
         )
 
     def close(self) -> None:
-        """Say the last line, and keep and close the files."""
+        """Say the last line and keep the files."""
         if self.recent:
             self.say()
         self.keep()
-        self.curves.close()
-        self.scratch.cleanup()
 
 
 def _reports_before(store: Store, start: int) -> list[StepReport]:

@@ -102,3 +102,14 @@ def test_a_slow_bucket_costs_a_training_little(tmp_path, said, monkeypatch):
         now[0] += 0.5
         rank_log.step(report(int(2 * now[0])))
     assert 4 <= len(kept) / 2 <= 6
+
+
+def test_a_full_disk_on_a_ranks_node_does_not_disturb_it(tmp_path, said, mounted, monkeypatch):
+    """Lines and curves are kept in memory until they go into the store, which is elsewhere."""
+    import tempfile
+
+    full = mounted("size=4k")
+    (full / "filler").write_bytes(bytes(4096))
+    monkeypatch.setattr(tempfile, "tempdir", str(full))
+    log_steps(FolderStore(tmp_path / "store"), 0, range(50))
+    assert curve_steps(FolderStore(tmp_path / "store")) == [0, 10, 20, 30, 40]
