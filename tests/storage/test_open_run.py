@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
-import platform
 import os
+import platform
 import subprocess
 import sys
 
@@ -124,7 +124,8 @@ def test_a_disk_that_fills_up_keeps_what_was_finished_and_goes_on_later(mounted)
         )
 
     stage(0), stage(1)
-    with pytest.raises(errors.StorageFull, match=f"disk of {platform.node()} is full(.|\n)*Everything finished so far is kept"):
+    said = f"disk of {platform.node()} is full(.|\n)*Everything finished so far is kept"
+    with pytest.raises(errors.StorageFull, match=said):
         stage(2)
     assert not [path for path in store.root.rglob("*.part") if path.name != LOCK]
     subprocess.run(["mount", "-o", "remount,size=2m", str(store.root.parent)], check=True)
