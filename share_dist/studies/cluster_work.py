@@ -92,7 +92,10 @@ SURVEY = SurveyConfig(precision="fp32")
 
 @dataclass(frozen=True)
 class NotedPictures:
-    """Pictures, with a note of which views were given to which rank at which step of which start."""
+    """Pictures, with a note of which views were given to which rank at which step of which start, and when.
+
+    `times` holds, for each step, when its records were asked for, the step before being done, and when they were given.
+    """
 
     pictures: Pictures
     channel: str
@@ -104,12 +107,16 @@ class NotedPictures:
 
         slices: Any = numbers_by_step
         start = ray.train.get_context().get_experiment_name()
-        note = {"start": start, "begun": time.time(), "rank": slices.rank, "ranks": slices.ranks, "given": []}
+        asked = time.time()
+        who = {"start": start, "begun": asked, "rank": slices.rank, "ranks": slices.ranks}
+        note: dict[str, Any] = {**who, "given": [], "times": []}
         key = f"{self.channel}/{uuid.uuid4().hex}".encode()
         for step, records in zip(slices.steps, self.pictures.feed(numbers_by_step, ahead), strict=True):
             note["given"].append([step, records.numbers.tolist()])
+            note["times"].append([asked, time.time()])
             _internal_kv_put(key, json.dumps(note).encode(), overwrite=True, namespace=_NAMESPACE)
             yield records
+            asked = time.time()
 
 
 def notes(channel: str) -> list[dict[str, Any]]:

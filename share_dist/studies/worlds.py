@@ -64,7 +64,7 @@ def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2
     driver = where.ray.start_driver(command([work]), log=events[0])
     last = where.workers[-1]
     for index, event in enumerate(events):
-        _await_checkpoint(work, (1 + 2 * index) * work.checkpoint_every, driver)
+        await_checkpoint(work, (1 + 2 * index) * work.checkpoint_every, driver)
         if event == "add":
             where.come_back(last)
         else:
@@ -125,7 +125,12 @@ def _seen(work: Work) -> World:
     )
 
 
-def _await_checkpoint(work: Work, step: int, driver: subprocess.Popen, patience_s: float = 180.0) -> None:
+def await_checkpoint(work: Work, step: int, driver: subprocess.Popen, patience_s: float = 180.0) -> None:
+    """Wait until a work's training has a checkpoint after so many steps.
+
+    Raises:
+        errors.WorkersLost: its driver ended or the patience did.
+    """
     training = open_store(f"{work.out}/training")
     _until(lambda: checkpoints.latest_step(training) >= step, driver, f"a checkpoint after step {step}", patience_s)
 
