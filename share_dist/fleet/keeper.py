@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from share_dist.errors import ShareDistError
+from share_dist.errors import BadSetting, ShareDistError
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.nodes import ClusterNode, cluster_nodes, labels_of, staying
 from share_dist.fleet.pools import Pool
@@ -60,8 +60,15 @@ class Keeper:
     def look(self) -> bool:
         """Fit all pools to the cluster once; return whether every actor is ready."""
         pools, nodes = self.pools(), [node.id for node in staying(cluster_nodes(), {})]
-        if pools and nodes_for_pools(self.config):
-            sizes = sizes_now(self.config)
+        sizes = self._sizes() if pools else None
+        if sizes is not None:
             for name, pool in pools.items():
                 pool.fit(getattr(sizes, name), nodes)
         return all(pool.is_whole for pool in pools.values())
+
+    def _sizes(self) -> PoolSizes | None:
+        """Return the sizes that fit now, or None while every node that could hold actors is away."""
+        try:
+            return sizes_now(self.config) if nodes_for_pools(self.config) else None
+        except BadSetting:
+            return None
