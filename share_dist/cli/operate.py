@@ -11,6 +11,8 @@ import tyro
 from share_dist import errors
 
 _RECIPE_COMMANDS = ("share", "survey", "train", "render")
+_JOBS = (*_RECIPE_COMMANDS, "doctor", "explain")
+"""What has a script in jobs/."""
 
 
 def node_agent(words: list[str]) -> int:
@@ -42,11 +44,11 @@ def submit(words: list[str]) -> int:
 
 def _identity(command: str, rest: list[str]) -> str:
     """Read the command's own options as the job will, so that a mistake is answered here; return what identifies it."""
-    from share_dist.cli.commands import COMMANDS, RenderOptions, RunOptions, read_options
+    from share_dist.cli.options import RenderOptions, RunOptions, read_options
     from share_dist.config import config_json
 
-    if command not in COMMANDS:
-        raise errors.BadSetting(f"there is no command '{command}'{errors.nearest_name(command, COMMANDS)}")
+    if command not in _JOBS:
+        raise errors.BadSetting(f"there is no job '{command}'{errors.nearest_name(command, _JOBS)}")
     if command not in _RECIPE_COMMANDS:
         return " ".join([command, *rest])
     options = read_options(RenderOptions if command == "render" else RunOptions, command, rest)
@@ -110,5 +112,6 @@ def doctor(words: list[str]) -> int:
         table = doctor_table(findings)
     print(table)
     broken = [finding for finding in findings if not finding.ok]
-    print("\nAll is well." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
+    after = "share-dist submit share demo --out s3://BUCKET/runs/demo" if address else "make demo"
+    print(f"\nAll is well; next: {after}." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
     return 1 if broken else 0

@@ -1,0 +1,68 @@
+"""The options of commands that work on a recipe, and how they are read from a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, TypeVar
+
+import tyro
+
+from share_dist import errors
+from share_dist.config import RunConfig
+from share_dist.recipes import RECIPES, find_recipe
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a command that works on a recipe."""
+
+    out: str
+    """Folder of the run, or s3://bucket/folder. The same command with the same place goes on where it stopped."""
+
+    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True)
+class RenderOptions(RunOptions):
+    """Options of `render`."""
+
+    count: int = 256
+    """How many views to keep, from number 0 on."""
+
+    cameras: Literal["all_cameras", "everyday", "full_sphere", "close_up"] = "all_cameras"
+    """From where the views are taken."""
+
+    split: Literal["train", "steer", "judge"] = "train"
+    """Whose people; judge is for before-and-after figures only."""
+
+
+Options = TypeVar("Options", bound=RunOptions)
+
+
+def read_options(kind: type[Options], command: str, words: list[str], description: str | None = None) -> Options:
+    """Read RECIPE and options; an unknown option ends the program naming the nearest known one.
+
+    Args:
+        kind: which options.
+        command: the command's name, for its help and its default folder.
+        words: the rest of the line.
+        description: what the help says of the command; its first line counts.
+
+    Raises:
+        errors.BadSetting: the recipe is missing or unknown.
+    """
+    if not words or words[0].startswith("-"):
+        if words and words[0] in ("-h", "--help"):
+            words = ["demo", *words]
+        else:
+            raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
+    recipe = words[0]
+    folder = recipe if command in ("share", "train") else f"{recipe}-{command}"
+    options = tyro.cli(
+        kind,
+        prog=f"share-dist {command} {recipe}",
+        args=words[1:],
+        default=kind(out=f"runs/{folder}", config=find_recipe(recipe)),
+        description=(description or "").partition("\n")[0],
+    )
+    return replace(options, out=options.out.rstrip("/") or "/")
