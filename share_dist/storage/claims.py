@@ -135,7 +135,8 @@ class Lease:
             except errors.ShareDistError as error:
                 # Cut off, we cannot know; whoever takes over meanwhile is found out at the next answer.
                 log.warning("the lease of %s was not renewed: %s", self.store.uri(), str(error).splitlines()[0])
-            if self.lost:
+            # Given free while a renewal was under way, the lease is gone because we took it away.
+            if self.lost and not self.released.is_set():
                 log.error("%s", self.lost)
                 # Wherever the main thread waits, in Ray for hours perhaps; nothing else reaches it there.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
