@@ -1,4 +1,4 @@
-"""By which network ranks on several nodes talk to each other."""
+"""How ranks are started and by which network they talk to each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 
 import ray
 from ray import cloudpickle
-from ray.train.torch import TorchConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2._internal.callbacks import DatasetsCallback
 
 _SIOCGIFADDR = 0x8915
 
@@ -57,6 +58,13 @@ class NodeTorchConfig(TorchConfig):
     def backend_cls(self) -> Any:
         """The class that connects them."""
         return _NodeTorchBackend
+
+
+class LeanTrainer(TorchTrainer):
+    """Ray Train's trainer without its actor for data sets: ours come from renderers, and it takes seconds to start."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [each for each in super()._create_default_callbacks() if not isinstance(each, DatasetsCallback)]
 
 
 # Ray Train's controller opens this value too. Sent whole, it costs the controller no import of our rooms.

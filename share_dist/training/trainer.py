@@ -148,15 +148,14 @@ def _run_ranks(task: RankTask) -> Exception | None:
 
 def _trainer(task: RankTask) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
 
-    from share_dist.training.network import NodeTorchConfig
+    from share_dist.training.network import LeanTrainer, NodeTorchConfig
 
     for name, value in _KNOBS.items():
         os.environ.setdefault(name, value)
     config = task.config
     resources = {"CPU": config.cpus_per_worker, **({"GPU": 1.0} if config.use_gpu else {})}
-    return TorchTrainer(
+    return LeanTrainer(
         # Bound here, the task is opened by the ranks only; in train_loop_config Ray Train's controller would open it
         # too, and import torch and all our rooms for that.
         lambda: run_rank(task),
