@@ -31,6 +31,8 @@ TINY = {
     "share.attempts": 2,
     "share.everyday-share": 0.1,
     "share.everyday-tolerance": 1.0,
+    # Another test may have the other core, and threads that wait for each other there wait for long.
+    "training.threads-per-worker": 1,
 }
 """A run of every stage with hardly any work in it, and with a tolerance that keeps what improves."""
 RUINOUS = {"learning.learning-rate": 0.01, "share.rounds": 1, "share.everyday-tolerance": 0.0}
@@ -162,12 +164,11 @@ def test_another_seed_in_the_same_folder_is_refused(finished):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_killed_in_training_between_rounds_and_in_a_survey_ends_with_the_same_rows(finished, tmp_path):
+def test_a_run_killed_in_training_and_in_a_survey_ends_with_the_same_rows(finished, tmp_path):
     out, trained = tmp_path / "run", "round-0?/training/trained/model.safetensors"
     block = "judge-after/all_cameras/block-00000/manifest.json"
     kill_when(out, "round-00/training/checkpoints/*/manifest.json")
-    assert "goes on after step" in kill_when(out, "round-01/plan/manifest.json")
-    kill_when(out, block)
+    assert "goes on after step" in kill_when(out, block)
     assert not (out / "summary.json").exists()
     written = (out / block).stat().st_mtime_ns
     finish(out)

@@ -135,7 +135,7 @@ def test_a_cluster_without_workers_is_explained_and_refused_by_a_run_at_once(bar
     done = explained(bare_head, "no worker node", bare_head.address)
     assert f"no worker node is alive: the nodes {bare_head.head.address}" in done.stdout
     run = bare_head.share_dist("render", "smoke", "--count", "4", "--out", "/tmp/views")
-    assert run.returncode == 2
+    assert run.returncode == 4
     assert (
         f"no node of the cluster may render: {bare_head.head.name} ({bare_head.head.address}) has 0 CPUs" in run.stderr
     )

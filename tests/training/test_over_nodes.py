@@ -23,19 +23,11 @@ def where():
         yield where
 
 
-def test_one_and_two_nodes_learn_the_same_from_the_same_samples_at_zero_0_and_2(where):
-    from share_dist.studies.worlds import WITHIN, steady
+def test_one_and_two_nodes_learn_the_same_from_the_same_samples_also_when_one_is_killed(where):
+    from share_dist.studies.worlds import STEPS, WITHIN, changing, steady
 
-    worlds = steady(where, [(0, 1), (0, 2), (2, 1), (2, 2)])
-    assert [world.ranks for world in worlds] == [(1,), (2,), (1,), (2,)]
+    worlds = [*steady(where, [(0, 1), (0, 2), (2, 1)]), changing(where, ("kill",), zero_stage=2, steps=STEPS)]
+    assert [world.ranks for world in worlds] == [(1,), (2,), (1,), (2, 1)]
+    assert worlds[-1].steps_repeated[0] <= 5
     assert max(world.furthest_from(worlds[0]) for world in worlds) < WITHIN
     assert [(world.steps_out_of_order, world.steps_missing, len(world.losses)) for world in worlds] == [(0, 0, 20)] * 4
-
-
-def test_a_killed_node_costs_at_most_a_checkpoints_steps_and_the_other_goes_on_alone(where):
-    from share_dist.studies.worlds import changing
-
-    world = changing(where, ("kill",))
-    assert world.ranks == (2, 1)
-    assert world.steps_repeated[0] <= 5
-    assert (world.steps_out_of_order, world.steps_missing) == (0, 0)
