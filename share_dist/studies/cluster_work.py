@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import platform
 import sys
 import time
 import uuid
@@ -52,6 +53,7 @@ class Work:
     min_workers: int | None = None
     zero_stage: Literal[0, 1, 2, 3] = 0
     render_actors: int | None = None
+    training_labels: str | None = None
 
     @property
     def job(self) -> TrainingJob:
@@ -74,6 +76,7 @@ class Work:
             workers=self.workers,
             min_workers=self.min_workers,
             zero_stage=self.zero_stage,
+            labels=self.training_labels,
             threads_per_worker=1,
             resize_after_s=3,
             worker_failures=5,
@@ -108,7 +111,7 @@ class NotedPictures:
         slices: Any = numbers_by_step
         start = ray.train.get_context().get_experiment_name()
         asked = time.time()
-        who = {"start": start, "begun": asked, "rank": slices.rank, "ranks": slices.ranks}
+        who = {"start": start, "begun": asked, "rank": slices.rank, "ranks": slices.ranks, "host": platform.node()}
         note: dict[str, Any] = {**who, "given": [], "times": []}
         key = f"{self.channel}/{uuid.uuid4().hex}".encode()
         for step, records in zip(slices.steps, self.pictures.feed(numbers_by_step, ahead), strict=True):

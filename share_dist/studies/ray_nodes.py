@@ -12,6 +12,9 @@ from share_dist.errors import WorkersLost
 from share_dist.studies.nodes import Node
 
 GCS_PORT, DASHBOARD_PORT = 6379, 8265
+NODE_LABEL = "share-node"
+"""The label by which a setting names one node."""
+
 # A lost node is believed lost after three silent seconds instead of half a minute.
 _QUICK_TO_NOTICE = {
     "RAY_health_check_initial_delay_ms": "2000",
@@ -69,9 +72,10 @@ class RayNodes:
         self.wait_for([self.head, *workers])
 
     def join(self, node: Node, cpus: float = 1, labels: Mapping[str, str] | None = None) -> None:
-        """Start Ray on a worker node; it joins by itself."""
-        marks = [f"--labels={','.join(f'{key}={value}' for key, value in labels.items())}"] if labels else []
-        self._ray_start(node, [f"--address={self.address}", f"--num-cpus={cpus:g}", *marks])
+        """Start Ray on a worker node, which bears its own name and these as labels; it joins by itself."""
+        marks = {NODE_LABEL: node.name, **(labels or {})}
+        text = ",".join(f"{key}={value}" for key, value in marks.items())
+        self._ray_start(node, [f"--address={self.address}", f"--num-cpus={cpus:g}", f"--labels={text}"])
 
     def wait_for(self, nodes: Sequence[Node], timeout_s: float = 90.0) -> None:
         """Wait until exactly these nodes are alive.

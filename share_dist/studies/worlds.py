@@ -36,19 +36,29 @@ class World:
     steps_out_of_order: int
     steps_missing: int
     steps_repeated: tuple[int, ...]
+    hosts: tuple[str, ...]
+    """The nodes that ranks ran on, in any start."""
 
     def furthest_from(self, other: World) -> float:
         """Return the largest difference of a step's loss."""
         return float(np.max(np.abs(np.subtract(self.losses, other.losses))))
 
 
-def steady(where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]]) -> list[World]:
+def steady(where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]], labels: str | None = None) -> list[World]:
     """Train the same 20 steps at each ZeRO stage and number of ranks, one after the other.
+
+    Args:
+        where: the cluster.
+        worlds: stages and numbers of ranks.
+        labels: of the nodes that may train; None lets all.
 
     Raises:
         errors.WorkersLost: a training failed; the message has what the driver said.
     """
-    works = [_work(where, f"zero-{stage}-on-{ranks}", zero_stage=stage, workers=ranks) for stage, ranks in worlds]
+    works = [
+        _work(where, f"zero-{stage}-on-{ranks}", zero_stage=stage, workers=ranks, training_labels=labels)
+        for stage, ranks in worlds
+    ]
     done = where.ray.driver(command(works), timeout_s=120 + 60 * len(works))
     if done.returncode:
         raise WorkersLost(f"a training over nodes failed:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
@@ -122,6 +132,7 @@ def _seen(work: Work) -> World:
         steps_out_of_order=found.steps_out_of_order,
         steps_missing=found.steps_missing,
         steps_repeated=tuple(found.steps_repeated),
+        hosts=tuple(sorted({note["host"] for note in notes})),
     )
 
 
