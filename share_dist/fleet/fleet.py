@@ -30,9 +30,9 @@ from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
-from share_dist.storage import Store
+from share_dist.storage import Background, Store, together
 from share_dist.survey import BLOCK, Survey, SurveyConfig, block_ranges, open_survey, survey_meta, write_block
-from share_dist.survey.blocks import block_is_done, read_block
+from share_dist.survey.blocks import done_blocks, read_block
 
 _NOT_SHARED = (
     "a renderer wrote a shard to {uri}, but this process does not find it there.\n"
@@ -152,9 +152,11 @@ class Fleet:
         weights, network_hash = self._read_model(model)
         blocks = block_ranges(count)
         open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
-        missing = [block for index, block in enumerate(blocks) if not block_is_done(store, index)]
+        done = done_blocks(store)
+        missing = [block for index, block in enumerate(blocks) if index not in done]
         if missing:
-            _require_whole(store, len(blocks))
+            # A damaged stored block is an error now, and not after the work on those that are missing.
+            together(lambda index: read_block(store, index), sorted(done))
             self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
         return Survey.load(store)
 
@@ -178,9 +180,13 @@ class Fleet:
             lambda actor, records: actor.rows.remote(model, config, records),
             self.config.stall_timeout_s,
         )
-        for block, parquet in answers:
-            write_block(store, block.start // BLOCK, parquet)
-            progress.add(len(block))
+        with Background[int]() as commits:
+            for block, parquet in answers:
+                commits.start(lambda block=block, parquet=parquet: _commit(store, block, parquet))
+                for views in commits.finished():
+                    progress.add(views)
+            for views in commits.finished(all_of_it=True):
+                progress.add(views)
         if self.config.evaluator_gpus:
             self._pools.pop("evaluators").drop()
 
@@ -243,8 +249,6 @@ class Fleet:
         return card
 
 
-def _require_whole(store: Store, count: int) -> None:
-    """Raise DamagedFile for a damaged stored block now, and not after the work on those that are missing."""
-    for index in range(count):
-        if block_is_done(store, index):
-            read_block(store, index)
+def _commit(store: Store, block: range, parquet: bytes) -> int:
+    write_block(store, block.start // BLOCK, parquet)
+    return len(block)

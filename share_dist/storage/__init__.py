@@ -12,6 +12,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     verified(stage)                 -> stage   compared with its manifest, its bytes in memory
     require_same(store, key, wanted, ...)      refuses a store that describes something else
     arrow_place(store)              -> dict    the same place for Ray Train and Tune
+    together(work, items)           -> list    many requests at once
     check(out)                      -> findings for the doctor
 
 Keys and endpoint of a bucket come from boto's own chain and stand in no setting, file or message of ours.
@@ -37,3 +38,5 @@ from share_dist.storage.stores import MANIFEST as MANIFEST
 from share_dist.storage.stores import Entry as Entry
 from share_dist.storage.stores import Store as Store
 from share_dist.storage.stores import inside as inside
+from share_dist.storage.together import Background as Background
+from share_dist.storage.together import together as together

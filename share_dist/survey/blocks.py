@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from share_dist import errors
-from share_dist.storage import Store, inside, is_committed, once, verified
+from share_dist.storage import MANIFEST, Store, inside, once, verified
 
 BLOCK = 256
 """Views in a block: a second or two of work on one core, so a lost one is cheap and its bookkeeping too."""
@@ -32,9 +32,12 @@ def block_name(index: int) -> str:
     return f"block-{index:05d}"
 
 
-def block_is_done(store: Store, index: int) -> bool:
-    """Whether the survey's store holds this block, committed."""
-    return is_committed(inside(store, block_name(index)))
+def done_blocks(store: Store) -> set[int]:
+    """Return which blocks the survey's store holds, committed; one listing, however many there are."""
+    ends = (key.partition("/") for key in store.list())
+    return {
+        int(name.removeprefix("block-")) for name, _, rest in ends if rest == MANIFEST and name.startswith("block-")
+    }
 
 
 def write_block(store: Store, index: int, parquet: bytes) -> None:
@@ -54,15 +57,14 @@ def read_block(store: Store, index: int) -> dict[str, np.ndarray]:
     Raises:
         errors.DamagedFile: it was altered or truncated since, or was never finished.
     """
-    name = block_name(index)
-    if not block_is_done(store, index):
+    stage = inside(store, block_name(index))
+    try:
+        return rows_from_parquet(verified(stage).read(ROWS), stage.uri(ROWS))
+    except FileNotFoundError as error:
         raise errors.DamagedFile(
-            f"the survey in {store.uri()} is not complete: {name} is missing.\n"
+            f"the survey in {store.uri()} is not complete: {block_name(index)} is missing.\n"
             "  Run the command that made it again: it computes only what is missing."
-        )
-
-    stage = inside(store, name)
-    return rows_from_parquet(verified(stage).read(ROWS), stage.uri(ROWS))
+        ) from error
 
 
 def parquet_from_rows(rows: Rows) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from share_dist import errors
-from share_dist.storage import Store
+from share_dist.storage import Store, together
 from share_dist.survey.blocks import BLOCK, block_ranges, parquet_from_rows, read_block, write_block
 from share_dist.survey.config import SurveyConfig
 
@@ -72,7 +72,7 @@ class Survey:
         """
         meta = read_meta(store)
         ranges = block_ranges(meta["count"])
-        parts = [read_block(store, index) for index in range(len(ranges))]
+        parts = together(lambda index: read_block(store, index), range(len(ranges)))
         survey = Survey({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, meta)
         if not np.array_equal(survey["view_number"], np.arange(meta["count"])):
             raise errors.DamagedFile(
