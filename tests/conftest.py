@@ -8,6 +8,9 @@ import subprocess
 import pytest
 from jaxtyping import install_import_hook
 
+# Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 pytest_plugins = ("skips", "buckets")
 
 # Before any room is imported: these check every call against its signature while testing, which users never pay for.

@@ -56,7 +56,19 @@ class Node:
         (self.disk / "home").mkdir(parents=True, exist_ok=True)
         self._write_names()
         script = _FIRST_PROCESS.format(name=self.name, disk=self.disk)
-        command = ["unshare", "--net", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--mount-proc"]
+        # Whatever becomes of us, no node outlives us.
+        until_we_end = ["setpriv", "--pdeathsig", "KILL"]
+        command = [
+            *until_we_end,
+            "unshare",
+            "--net",
+            "--pid",
+            "--mount",
+            "--uts",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ]
         self._power = subprocess.Popen(
             [*command, "bash", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
@@ -199,7 +211,7 @@ class Network:
 
 def require_namespaces() -> None:
     """Raise NamespacesRefused unless this process may make network, process and mount namespaces."""
-    missing = [tool for tool in ("ip", "unshare", "nsenter") if shutil.which(tool) is None]
+    missing = [tool for tool in ("ip", "unshare", "nsenter", "setpriv") if shutil.which(tool) is None]
     if missing:
         raise NamespacesRefused(
             f"nodes of namespaces need {', '.join(missing)}.\n  Install them: bash cluster/node_setup.sh"

@@ -44,8 +44,6 @@ def fleet():
     """Two renderers and an evaluator; gone before other rooms' tests want the cores."""
     from share_dist.fleet import Fleet, FleetConfig
 
-    # Ray's workers step back for everything else on the machine; on a busy one these tests would take for ever.
-    os.environ.setdefault("RAY_worker_niceness", "0")
     config = FleetConfig(cpus=2, render_actors=2, evaluators=1, object_store_mb=200)
     with Fleet(config, render=RenderConfig(size_px=SIZE_PX)) as fleet:
         yield fleet
