@@ -44,9 +44,17 @@ def test_work_in_the_background_is_bounded_and_all_of_it_is_done_in_the_end():
 
 def test_what_a_thread_raises_is_raised_at_the_next_turn_and_what_has_begun_is_finished():
     done = []
-    with pytest.raises(OSError, match="no room"), Background() as background:
-        background.start(lambda: (time.sleep(0.05), done.append("begun")))
-        background.start(lambda: (_ for _ in ()).throw(OSError("no room")))
-        while True:
-            background.finished()
+
+    def fail():
+        raise OSError("no room")
+
+    def work():
+        with Background() as background:
+            background.start(lambda: (time.sleep(0.05), done.append("begun")))
+            background.start(fail)
+            while True:
+                background.finished()
+
+    with pytest.raises(OSError, match="no room"):
+        work()
     assert done == ["begun"]
