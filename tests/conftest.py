@@ -32,9 +32,16 @@ _LONGEST_FIRST = (
 )
 
 
+_SHARING_A_CLUSTER = (
+    "ops/test_doctor.py ops/test_explain.py ops/test_node_agent.py ops/test_submit.py ops/test_token.py".split()
+)
+
+
 def pytest_collection_modifyitems(items):
-    """Begin with the longest files: of two processes that share the files, none is left alone with a long one."""
+    """Share files among processes: begin with the longest, and keep together those that share a cluster."""
     names = ["/".join(item.path.parts[-2:]) for item in items]
+    for item, name in zip(items, names, strict=True):
+        item.add_marker(pytest.mark.xdist_group("ops cluster" if name in _SHARING_A_CLUSTER else name))
     rank = {name: next((i for i, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), 99) for name in names}
     order = sorted(range(len(items)), key=lambda index: rank[names[index]])
     items[:] = [items[index] for index in order]

@@ -79,7 +79,7 @@ def test_a_run_through_faults_ends_with_every_row_of_an_undisturbed_one():
     from share_dist.studies.chaos import run_chaos
 
     try:
-        figures = run_chaos(seed=54, each_stage=(1, 1, 1))
+        figures = run_chaos(seed=54, workers=2, each_stage=(1, 1, 1))
     except NamespacesRefused as refusal:
         pytest.skip(str(refusal))
     assert [(fault["kind"], fault["struck"]) for fault in figures["faults"]] == [
