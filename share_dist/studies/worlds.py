@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,20 +44,28 @@ class World:
         return float(np.max(np.abs(np.subtract(self.losses, other.losses))))
 
 
-def steady(where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]], labels: str | None = None) -> list[World]:
+def steady(
+    where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]], labels: Mapping[int, str] | None = None
+) -> list[World]:
     """Train the same 20 steps at each ZeRO stage and number of ranks, one after the other.
 
     Args:
         where: the cluster.
         worlds: stages and numbers of ranks.
-        labels: of the nodes that may train; None lets all.
+        labels: of the nodes that may train, by the world's position; in the others all may.
 
     Raises:
         errors.WorkersLost: a training failed; the message has what the driver said.
     """
     works = [
-        _work(where, f"zero-{stage}-on-{ranks}", zero_stage=stage, workers=ranks, training_labels=labels)
-        for stage, ranks in worlds
+        _work(
+            where,
+            f"zero-{stage}-on-{ranks}",
+            zero_stage=stage,
+            workers=ranks,
+            training_labels=(labels or {}).get(index),
+        )
+        for index, (stage, ranks) in enumerate(worlds)
     ]
     done = where.ray.driver(command(works), timeout_s=120 + 60 * len(works))
     if done.returncode:
