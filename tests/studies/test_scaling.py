@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from share_dist.storage.together import AT_ONCE
 from share_dist.studies import scaling
 from share_dist.studies.scaling import BLOCKS, CORES, DRIVER, GETS, NETWORK, NODES, PUTS, WAITING, Inputs, survey
 from share_dist.survey import BLOCK
@@ -22,6 +23,7 @@ FREE = Inputs(
     puts_per_block=2.0,
     gets_per_block=1.0,
     gets_around_per_block=5.0,
+    requests_at_once=1.0,
     s3_request_s=0.0,
     s3_puts_per_s=1e12,
     s3_gets_per_s=1e12,
@@ -83,15 +85,15 @@ def test_a_survey_of_few_blocks_gains_nothing_from_more_cores_than_blocks():
 
 def test_no_survey_is_faster_than_any_of_its_parts_and_more_nodes_never_make_it_slower():
     inputs = Inputs.read(ROOT / "results/scaling.json")
-    for at_once in (1, scaling.AT_ONCE):
-        found = [survey(inputs, nodes, at_once=at_once) for nodes in NODES]
+    for at_once in (1, 32):
+        found = [survey(dataclasses.replace(inputs, requests_at_once=at_once), nodes) for nodes in NODES]
         assert max(share for outcome in found for share in outcome.busy.values()) <= 1 + 1e-9
         assert all(after.seconds <= before.seconds * (1 + 1e-9) for before, after in pairwise(found))
 
 
 def test_requests_at_once_share_their_waiting_and_nothing_else():
     inputs = with_(s3_request_s=0.1, driver_cpu_s_per_block=0.02)
-    one, many = scaling.shared_seconds(inputs), scaling.shared_seconds(inputs, 10)
+    one, many = (scaling.shared_seconds(dataclasses.replace(inputs, requests_at_once=count)) for count in (1, 10))
     assert one[WAITING] == pytest.approx(10 * many[WAITING])
     assert {part: one[part] for part in (DRIVER, PUTS, GETS)} == {part: many[part] for part in (DRIVER, PUTS, GETS)}
 
@@ -121,4 +123,6 @@ def test_gathered_inputs_are_those_of_the_benches_and_say_so(tmp_path):
         "gets_per_block": 1.0,
         "gets_around_per_block": 5.0,
     }
-    assert all(entry["from"].startswith("documented") for name, entry in found.items() if name not in measured)
+    others = {name: entry for name, entry in found.items() if name not in measured}
+    assert others.pop("requests_at_once")["value"] == AT_ONCE
+    assert all(entry["from"].startswith("documented") for entry in others.values())
