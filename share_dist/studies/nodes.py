@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import share_dist
 from share_dist.errors import NamespacesRefused
 
 HOST = 254
@@ -24,7 +25,8 @@ hostname {name}
 mount --make-rprivate /
 mount --bind {disk}/etc/hosts /etc/hosts
 mount --bind {disk}/etc/resolv.conf /etc/resolv.conf
-mount --bind {disk} /tmp
+{software}
+mount --rbind {disk} /tmp
 mount -t tmpfs -o size=1g shm /dev/shm
 ip link set lo up
 echo ready
@@ -55,7 +57,7 @@ class Node:
         """Boot: empty processes, the old disk, the old address."""
         (self.disk / "home").mkdir(parents=True, exist_ok=True)
         self._write_names()
-        script = _FIRST_PROCESS.format(name=self.name, disk=self.disk)
+        script = _FIRST_PROCESS.format(name=self.name, disk=self.disk, software=_software_in(self.disk))
         # Whatever becomes of us, no node outlives us.
         until_we_end = ["setpriv", "--pdeathsig", "KILL"]
         command = [
@@ -220,6 +222,14 @@ def require_namespaces() -> None:
     done = subprocess.run(["unshare", "-n", "-m", "-p", "-f", "bash", "-c", probe], capture_output=True, text=True)
     if done.returncode:
         raise _refused(done.stderr.strip() or "unshare failed")
+
+
+def _software_in(disk: Path) -> str:
+    """Return the commands that keep what is installed under /tmp there, on a node whose /tmp is this disk."""
+    installed = {Path(sys.prefix), Path(sys.prefix).resolve(), Path(share_dist.__file__).resolve().parents[1]}
+    hidden = sorted(path for path in installed if path.is_relative_to("/tmp"))
+    places = [(path, disk / path.relative_to("/tmp")) for path in hidden]
+    return "\n".join(f"mkdir -p {place} && mount --bind {path} {place}" for path, place in places)
 
 
 def _refused(what: str) -> NamespacesRefused:
