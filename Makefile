@@ -27,8 +27,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
-test: setup lint types  ## every test, within 15 minutes on two cores
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+test: setup lint types  ## every test, some 25 minutes on two cores
+	$(BIN)/python -m pytest
 
 test-fast: setup  ## the quick tests, within 90 seconds
 	$(BIN)/python -m pytest -m "not slow"
