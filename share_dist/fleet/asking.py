@@ -14,6 +14,8 @@ from share_dist.errors import ShareDistError, WorkersLost
 LOSSES = (lost.RayActorError, lost.ObjectLostError, lost.WorkerCrashedError, lost.NodeDiedError, lost.RaySystemError)
 """What a killed process or node looks like. Work is a function of its arguments, so it is simply asked for again."""
 
+LONGEST_PAUSE_S = 10.0
+
 
 def reason_of(error: BaseException) -> str:
     """Return the last line of what an error says: Ray puts the cause there."""
@@ -51,13 +53,14 @@ def fetch(ask: Callable[[], Any], reference: Any, timeout_s: float, doing: str, 
     Raises:
         WorkersLost: nothing came in time, or the work was lost too often.
     """
-    for _ in range(attempts):
+    for attempt in range(attempts):
         try:
             return ray.get(reference, timeout=timeout_s)
         except lost.GetTimeoutError:
             break
         except LOSSES:
-            time.sleep(0.5)
+            # Quickly at first, as for a killed process; then as patiently as a node takes to be replaced.
+            time.sleep(min(0.5 * 2**attempt, LONGEST_PAUSE_S))
             reference = ask()
         except lost.RayTaskError as error:
             if not was_lost(error):

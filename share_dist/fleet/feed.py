@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from share_dist.errors import WorkersLost
 from share_dist.fleet.actors import plan_parcel
 from share_dist.fleet.asking import fetch
 from share_dist.fleet.pools import RenderHandles
@@ -88,11 +89,12 @@ class ViewFeed:
         self.cache = PictureCache(cache_mb * 1_000_000)
         self.waited_s, self.rendered = 0.0, 0
         self._turn, self._looked, self._names = 0, 0.0, list[str]()
+        self.actors: list[Any] = []
 
     def __iter__(self) -> Iterator[Records]:
         """Yield a Records of each step."""
         self.parcel = plan_parcel(self.plan)
-        self._find_renderers()
+        self._await_renderers()
         under_way = deque[_Step]()
         for numbers in self.numbers_by_step:
             under_way.append(self._ask(np.asarray(numbers, dtype=np.int64)))
@@ -111,6 +113,18 @@ class ViewFeed:
         if time.monotonic() - self._looked > LOOK_EVERY_S:
             self._find_renderers()
         return self.actors[self._turn % len(self.actors)].records.remote(self.parcel, numbers)
+
+    def _await_renderers(self) -> None:
+        deadline = time.monotonic() + self.timeout_s
+        self._find_renderers()
+        while not self.actors:
+            if time.monotonic() > deadline:
+                raise WorkersLost(
+                    f"no renderer was ready within {self.timeout_s:g} s.\n"
+                    "  See `share-dist explain`; then run the same command again."
+                )
+            time.sleep(0.5)
+            self._find_renderers()
 
     def _find_renderers(self) -> None:
         """Look who renders now; while nobody does, keep asking those who did."""

@@ -206,7 +206,7 @@ class Fleet:
         starts = range(0, len(chosen), CHUNK)
 
         def ask(start: int) -> Any:
-            return pool.next().records.remote(parcel, chosen[start : start + CHUNK])
+            return pool.next(self.config.stall_timeout_s).records.remote(parcel, chosen[start : start + CHUNK])
 
         answers = in_order(starts, ask, EACH * pool.size, self.config.stall_timeout_s, "rendering picture")
         return Records.join([part for _, part in answers])
@@ -238,7 +238,7 @@ class Fleet:
         pool, parcel = self.renderers, plan_parcel(plan)
 
         def ask(index: int) -> Any:
-            return pool.next().shard.remote(parcel, card, index, store.uri())
+            return pool.next(self.config.stall_timeout_s).shard.remote(parcel, card, index, store.uri())
 
         found = count - sum(len(shard_numbers(index, count)) for index in missing)
         progress = ViewProgress(label, count, found, f"{pool.size} renderers")

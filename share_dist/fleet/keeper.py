@@ -46,7 +46,7 @@ class Keeper:
         self._thread.join()
 
     def _run(self) -> None:
-        whole = True
+        whole, said = True, ""
         while not self._end.wait(LOOK_EVERY_S if whole else WHILE_STARTING_S):
             try:
                 whole = self.look()
@@ -54,8 +54,10 @@ class Keeper:
                 log.warning("the fleet stays as it is and no longer follows the cluster: %s", error)
                 return
             except Exception as error:
-                # The cluster is out of reach for a moment, or for good; then the work itself says so.
-                log.debug("the fleet could not look at the cluster: %r", error)
+                # The cluster may be out of reach for a moment only, so look again; but say so, once for each reason.
+                if repr(error) != said:
+                    log.warning("the fleet could not look at the cluster, and tries again: %r", error)
+                said = repr(error)
 
     def look(self) -> bool:
         """Fit all pools to the cluster once; return whether every actor is ready."""

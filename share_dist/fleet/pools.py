@@ -78,6 +78,7 @@ class Pool:
 
     def __post_init__(self) -> None:
         self._members: list[Member] = []
+        self._dropped = False
         self._numbers = itertools.count()
         self._turn = itertools.count()
         self._lock = threading.RLock()
@@ -97,9 +98,17 @@ class Pool:
         """The actors that are ready."""
         return [member.actor for member in list(self._members) if member.ready is None]
 
-    def next(self) -> Any:
-        """Return one of the ready actors, each in its turn."""
-        actors = self.actors
+    def next(self, timeout_s: float) -> Any:
+        """Return one of the ready actors, each in its turn; while nodes are away, wait until one is ready.
+
+        Raises:
+            WorkersLost: none is in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not (actors := self.actors):
+            if time.monotonic() > deadline:
+                raise WorkersLost(_why_none(self.size, self.name, timeout_s, []))
+            time.sleep(0.2)
         return actors[next(self._turn) % len(actors)]
 
     def start(self, size: int, timeout_s: float, what: str) -> None:
@@ -112,15 +121,21 @@ class Pool:
         with self._lock:
             self._members = [self._make() for _ in range(size)]
             deadline, problems = time.monotonic() + timeout_s, list[str]()
-            while not self.actors and self._members and time.monotonic() < deadline:
-                problems += self._hear(f"starting {what}", patience_s=min(1.0, timeout_s))
-            if not self.actors:
-                raise WorkersLost(_why_none(size, what, timeout_s, problems))
+            try:
+                while not self.actors and self._members and time.monotonic() < deadline:
+                    problems += self._hear(f"starting {what}", patience_s=min(1.0, timeout_s))
+                if not self.actors:
+                    raise WorkersLost(_why_none(size, what, timeout_s, problems))
+            except BaseException:
+                self.drop()
+                raise
             self._publish()
 
     def fit(self, size: int, nodes: Sequence[str]) -> None:
         """Follow the cluster: drop actors whose node is not among `nodes`, then make or drop some to have `size`."""
         with self._lock:
+            if self._dropped:
+                return  # while the keeper was looking at the cluster
             before = self.actors
             self._hear("joining the fleet")
             for member in [member for member in self._members if member.node and member.node not in nodes]:
@@ -134,6 +149,7 @@ class Pool:
     def drop(self) -> None:
         """End all actors for good."""
         with self._lock:
+            self._dropped = True
             for member in list(self._members):
                 self._drop(member)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ class _Run:
 
     def _kill_driver(self) -> None:
         for process in self.where.head.processes("share_dist.studies.cluster_work"):
-            os.kill(process, 9)
+            os.kill(process, signal.SIGKILL)
 
     def _has_come(self, fault: Fault) -> bool:
         return self._is_done() or self._progress(fault.stage) >= fault.progress

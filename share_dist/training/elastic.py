@@ -136,12 +136,15 @@ class Watch:
         forget(self.channel)
 
     def _run(self) -> None:
+        said = ""
         while self.reason is None and not self._end.wait(_LOOK_EVERY_S):
             try:
                 self.reason = self._why_stop()
             except Exception as error:
-                # The head is out of reach for a moment, or for good; then the training itself says so.
-                log.debug("could not look after the training's nodes: %r", error)
+                # The head may be out of reach for a moment only, so look again; but say so, once for each reason.
+                if repr(error) != said:
+                    log.warning("could not look after the training's nodes, and tries again: %r", error)
+                said = repr(error)
         if self.reason is not None:
             _internal_kv_put(_stop_key(self.channel), self.reason.encode(), namespace=_NAMESPACE)
 
