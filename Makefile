@@ -27,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
-test: setup lint types  ## every test, some 25 minutes on two cores
+test: setup lint types  ## every test
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the quick tests, within 90 seconds

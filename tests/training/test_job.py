@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 from toys import JOB, LEARNING
 
 from share_dist import errors
 from share_dist.fleet import ClusterNode
 from share_dist.models import ModelConfig
-from share_dist.storage import FolderStore
+from share_dist.storage import FolderStore, commit, inside
 from share_dist.training import DeepSpeedConfig, TrainingConfig, check, checkpoints, require_even_batches
 from share_dist.training.elastic import largest_size, ranks_with_room
 from share_dist.training.rank import BatchSlices, RankTask, run_rank
@@ -151,6 +152,17 @@ def test_the_newest_finished_checkpoint_counts_and_older_ones_go(tmp_path):
     loaded = checkpoints.load_state(store, 24)
     assert all(torch.equal(loaded[name], value) for name, value in STATE.items())
     assert {key.split("/")[1] for key in store.list("checkpoints")} == {f"step-0000{n}" for n in (16, 24, 32)}
+
+
+def test_a_checkpoint_of_an_earlier_release_is_gone_on_with(tmp_path):
+    """Its state was called state.safetensors, whatever it held."""
+    stage = inside(FolderStore(tmp_path), "checkpoints/step-000008")
+    data = save(STATE)
+    stage.write_once("state.safetensors", data)
+    commit(stage, {"state.safetensors": data})
+    assert checkpoints.latest_step(FolderStore(tmp_path)) == 8
+    loaded = checkpoints.load_state(FolderStore(tmp_path), 8)
+    assert all(torch.equal(loaded[name], value) for name, value in STATE.items())
 
 
 def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
