@@ -82,6 +82,10 @@ class NamespacesRefused(ShareDistError):
     """This machine does not let us make the namespaces that a cluster on one machine is made of."""
 
 
+class ExtraMissing(ShareDistError, ImportError):
+    """A command needs packages of an optional extra, which are not installed."""
+
+
 class TrainingDiverged(ShareDistError, FloatingPointError):
     """A training's gradient became infinite or not a number."""
 

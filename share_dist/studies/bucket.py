@@ -52,8 +52,10 @@ def local_bucket(host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalBucket
     """Serve an empty bucket at an address of this machine, on a free port unless one is given.
 
     Raises:
-        RuntimeError: the server did not start; the message holds what it said.
+        errors.ExtraMissing: the server did not start; most often it is not installed.
     """
+    from ..errors import ExtraMissing
+
     # As a script without this package: it would import Ray and torch, and this starts in a second.
     process = subprocess.Popen(
         [sys.executable, "-P", __file__, host, str(port)],
@@ -68,7 +70,9 @@ def local_bucket(host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalBucket
     try:
         line = process.stdout.readline()
         if not line.strip().isdigit():
-            raise RuntimeError(f"moto's server did not start on {host}:{port}: {line or 'is moto[server] installed?'}")
+            raise ExtraMissing(
+                f"moto's S3 server did not start on {host}:{port}.\n  Install it: pip install 'share-dist[chaos]'"
+            )
         bucket = LocalBucket(host, int(line), process)
         request = urllib.request.Request(f"{bucket.endpoint}/{NAME}", method="PUT")
         urllib.request.urlopen(request, timeout=_READY_S).close()

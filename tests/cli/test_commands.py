@@ -83,12 +83,12 @@ def test_a_base_training_leaves_a_model_with_its_curve_and_card_in_a_bucket(buck
 def test_rendered_views_lie_in_shards_and_an_index_says_how_many_in_a_bucket(bucket, capsys):
     out, words = f"{bucket}/views", ["render", "smoke", "--count", "300", "--render.size-px", "48"]
     assert main([*words, "--out", out]) == 0
-    stored = open_store(out).entries()
+    stored = [entry for entry in open_store(out).entries() if entry.key.startswith("shard-")]
     index = json.loads(open_store(out).read("index/index.json"))
     assert index["shards"] == len([entry for entry in stored if entry.key.endswith("/records.tar")]) == 2
     said = capsys.readouterr().out
     assert main([*words, "--out", out]) == 0
-    assert open_store(out).entries() == stored
+    assert [entry for entry in open_store(out).entries() if entry.key.startswith("shard-")] == stored
     assert f"300 views lie under {out}" in said
     assert "index/index.json there says" in said
 

@@ -7,8 +7,6 @@ import time
 
 import pytest
 
-from share_dist.errors import NamespacesRefused
-
 pytestmark = pytest.mark.slow
 
 FLEET = """
@@ -27,15 +25,10 @@ with Fleet() as fleet:
 
 
 @pytest.fixture
-def where():
+def where(namespaces):
     """A head and two worker nodes of one core each, the second not yet joined."""
     from share_dist.studies.ground import ground
-    from share_dist.studies.nodes import require_namespaces
 
-    try:
-        require_namespaces()
-    except NamespacesRefused as refusal:
-        pytest.skip(str(refusal))
     with ground(1, "pools", "10.77.4") as where:
         where.workers.append(where.network.node(3))
         yield where

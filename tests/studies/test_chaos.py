@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from share_dist.errors import NamespacesRefused
 from share_dist.learning import batch_numbers
 from share_dist.studies.chaos_audit import Audit, compare, follow_steps
 from share_dist.studies.cluster_work import Work
@@ -74,14 +73,11 @@ def test_repeating_more_than_a_checkpoint_breaks_the_promise():
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_through_faults_ends_with_every_row_of_an_undisturbed_one():
+def test_a_run_through_faults_ends_with_every_row_of_an_undisturbed_one(namespaces):
     """The driver is killed in the survey, a node cut off in the training, a renderer killed in the survey after it."""
     from share_dist.studies.chaos import run_chaos
 
-    try:
-        figures = run_chaos(seed=54, workers=2, each_stage=(1, 1, 1))
-    except NamespacesRefused as refusal:
-        pytest.skip(str(refusal))
+    figures = run_chaos(seed=54, workers=2, each_stage=(1, 1, 1))
     assert [(fault["kind"], fault["struck"]) for fault in figures["faults"]] == [
         ("driver", True),
         ("partition", True),

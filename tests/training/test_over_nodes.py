@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from share_dist.errors import NamespacesRefused
-
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def where():
+def where(namespaces):
     """A head, two worker nodes and a bucket."""
     from share_dist.studies.ground import ground
-    from share_dist.studies.nodes import require_namespaces
 
-    try:
-        require_namespaces()
-    except NamespacesRefused as refusal:
-        pytest.skip(str(refusal))
     with ground(2, "ranks", "10.77.3") as where:
         yield where
 
