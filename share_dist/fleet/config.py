@@ -87,18 +87,21 @@ class PoolSizes:
     cpus_each: float
 
 
-def pool_sizes(config: FleetConfig, resources: Mapping[str, float]) -> PoolSizes:
+def pool_sizes(config: FleetConfig, resources: Mapping[str, float], can_grow: bool = False) -> PoolSizes:
     """Fit the pools to a cluster.
 
     Args:
         config: asks for numbers, or leaves them open.
         resources: what `ray.cluster_resources()` says.
+        can_grow: somebody adds nodes when actors wait for them, so that one evaluator may wait for a GPU.
 
     Raises:
-        BadSetting: evaluators want GPUs where there are none.
+        BadSetting: evaluators want GPUs where there are none and will be none.
     """
     cpus = max(1, int(resources.get("CPU", 1)))
     gpus = resources.get("GPU", 0.0)
+    if can_grow:
+        gpus = max(gpus, config.evaluator_gpus)
     if config.evaluator_gpus and gpus < config.evaluator_gpus:
         raise BadSetting(
             f"fleet.evaluator-gpus is {config.evaluator_gpus}, but the cluster has {gpus:g} GPUs.\n"

@@ -30,6 +30,8 @@ LEASE = f"{MACHINERY}lease.json"
 RENEW_EVERY_S = 5.0
 PERIODS = 3
 """A lease that stays the same for so many of its own periods belongs to nobody who is alive and connected."""
+_STOP = signal.SIGUSR2
+"""Not SIGINT, which a shell's background jobs ignore."""
 
 _LOCKED: dict[Path, IO[bytes]] = {}
 _LEASED: dict[str, Lease] = {}
@@ -70,6 +72,8 @@ def lease_bucket(store: S3Store) -> LeasedStore:
     Raises:
         errors.OtherRun: another driver is alive; the message names its host and process.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(_STOP, signal.default_int_handler)
     if store.uri() not in _LEASED or _LEASED[store.uri()].lost:
         _LEASED[store.uri()] = Lease(store)
     return LeasedStore(store, _LEASED[store.uri()])
@@ -138,8 +142,7 @@ class Lease:
             # Given free while a renewal was under way, the lease is gone because we took it away.
             if self.lost and not self.released.is_set():
                 log.error("%s", self.lost)
-                # Wherever the main thread waits, in Ray for hours perhaps; nothing else reaches it there.
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                _interrupt_main_thread()
                 return
 
     def _renew(self) -> None:
@@ -174,6 +177,12 @@ class Lease:
             f"{self.store.uri()} is being written by {_driver(holder)}.\n"
             "  Wait until it is done, or choose another --out."
         )
+
+
+def _interrupt_main_thread() -> None:
+    """Raise KeyboardInterrupt where the main thread waits, in Ray for hours perhaps; nothing else reaches it there."""
+    if signal.getsignal(_STOP) is signal.default_int_handler:
+        signal.pthread_kill(threading.main_thread().ident or 0, _STOP)
 
 
 def _driver(holder: dict[str, Any]) -> str:

@@ -166,7 +166,8 @@ class Network:
         require_namespaces()
         bridge = self.name
         subprocess.run(["ip", "link", "del", bridge], capture_output=True)
-        _run(["ip", "link", "add", bridge, "type", "bridge"])
+        # Its own address, or the bridge takes a port's and changes it with the ports: nodes would lose it for seconds.
+        _run(["ip", "link", "add", bridge, "address", _hardware_address(self.address(HOST)), "type", "bridge"])
         _run(["ip", "addr", "add", f"{self.address(HOST)}/24", "dev", bridge])
         _run(["ip", "link", "set", bridge, "up"])
         return self
@@ -222,6 +223,11 @@ def require_namespaces() -> None:
     done = subprocess.run(["unshare", "-n", "-m", "-p", "-f", "bash", "-c", probe], capture_output=True, text=True)
     if done.returncode:
         raise _refused(done.stderr.strip() or "unshare failed")
+
+
+def _hardware_address(address: str) -> str:
+    """Return a locally administered MAC address made of an IPv4 address."""
+    return ":".join(["02", "00", *(f"{int(part):02x}" for part in address.split("."))])
 
 
 def _software_in(disk: Path) -> str:

@@ -223,7 +223,7 @@ def gather(results: Path = RESULTS) -> dict[str, dict[str, Any]]:
         "s3_gets_per_s": (5500, f"documented: {_S3}, for each prefix"),
         "cores_per_node": (32, f"documented: {_NODE}"),
         "memory_bytes_per_node": (64 * 2**30, f"documented: {_NODE}"),
-        "network_bytes_per_s": (12.5e9 / 8, f"documented: {_NODE}: 12.5 Gbit/s"),
+        "network_bytes_per_s": (12.5e9 / 8, f"assumed: 12.5 Gbit/s for a {_NODE}"),
         "object_store_share": (0.3, "documented: Ray's default"),
     }
     assert set(rows) == {field.name for field in fields(Inputs)}

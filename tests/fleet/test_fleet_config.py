@@ -39,6 +39,11 @@ def test_evaluators_on_gpus_need_gpus():
         pool_sizes(FleetConfig(evaluator_gpus=0.5), {"CPU": 2.0})
 
 
+def test_where_nodes_may_be_added_one_evaluator_waits_for_a_gpu():
+    assert pool_sizes(FleetConfig(evaluator_gpus=0.5), {"CPU": 2.0}, can_grow=True).evaluators == 1
+    assert pool_sizes(FleetConfig(evaluator_gpus=0.5), {"CPU": 8.0, "GPU": 2.0}, can_grow=True).evaluators == 4
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -100,6 +100,7 @@ def its_jobs(cluster, monkeypatch):
 def bare_head(network):
     """A cluster without workers: a head alone."""
     head = network.node(8)
-    cluster = OpsCluster(head, {"PYTHONPATH": str(ROOT)}, dashboard_host=head.address)
+    env = {"PYTHONPATH": str(ROOT), "TORCH_EXTENSIONS_DIR": "/tmp/torch_extensions"}  # the node's own /tmp
+    cluster = OpsCluster(head, env, dashboard_host=head.address)
     cluster.start()
     return cluster

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -49,6 +53,26 @@ def test_a_clock_that_is_off_is_named():
 def test_a_node_that_did_not_answer_does_not_count_as_different():
     silent = NodeReport("b", (Finding("answers", False, "does not answer within 1 s", "See"),))
     assert all(finding.ok for finding in agreement([report("a"), silent]))
+
+
+EXAMINE = """
+import json
+from share_dist.ops.examine import examine_cluster
+reports = examine_cluster("auto", deadline_s=8.0)
+print(json.dumps([[report.name, finding.name, finding.detail] for report in reports for finding in report.findings]))
+"""
+
+
+@pytest.mark.slow
+def test_a_node_whose_process_hangs_is_named_after_the_deadline(bare_head):
+    def hang():
+        while not (found := bare_head.head.processes("ray::Examiner")):
+            time.sleep(0.01)
+        os.kill(found[0], signal.SIGSTOP)
+
+    threading.Thread(target=hang, daemon=True).start()
+    head = bare_head.head
+    assert bare_head.python(EXAMINE) == [[f"{head.name} ({head.address})", "answers", "does not answer within 8 s"]]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -106,6 +107,17 @@ time.sleep(120)
 """
 
 
+RESERVE_AND_DIE = """
+import json, ray
+from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import get_or_create_autoscaling_coordinator
+ray.init(address="auto", logging_level="ERROR")
+coordinator = get_or_create_autoscaling_coordinator()
+# As Ray Train's runs reserve, 60 s ago: each reservation holds for 180 s from when it was last renewed.
+asked = coordinator.request_resources.remote(requester_id="train_lost", resources=[{"CPU": 1}], expire_after_s=120)
+print(json.dumps(ray.get(asked)))
+"""
+
+
 def explained(cluster, words, address, patience_s=60.0):
     """What `share-dist explain` says, once the cluster knows what waits."""
     deadline = time.monotonic() + patience_s
@@ -139,6 +151,21 @@ def test_a_cluster_without_workers_is_explained_and_refused_by_a_run_at_once(bar
     assert (
         f"no node of the cluster may render: {bare_head.head.name} ({bare_head.head.address}) has 0 CPUs" in run.stderr
     )
+
+
+@pytest.mark.slow
+def test_what_a_dead_run_and_a_killed_build_left_on_a_real_cluster_is_explained(bare_head):
+    bare_head.python(RESERVE_AND_DIE)
+    lock = bare_head.head.disk / "torch_extensions/py311_cpu/fused_adam/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    said = bare_head.share_dist("explain", "--address", bare_head.address).stdout
+    silent, left = map(float, re.search(r"'train_lost' .* silent for (\d+) s: .* by itself in (\d+) s", said).groups())
+    assert 60 <= silent < 100
+    assert silent + left == pytest.approx(180, abs=1)
+    inside = "/tmp/torch_extensions/py311_cpu/fused_adam/lock"
+    assert f"on {bare_head.head.address} a killed build left {inside}" in said
+    assert f"rm {inside}" in said
 
 
 @pytest.mark.slow

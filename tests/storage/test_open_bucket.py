@@ -22,8 +22,9 @@ CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2}})
 QUIET = Schedule(seed=0, share=0.0)
 
 DRIVER = f"""
-import sys, time
+import signal, sys, time
 from share_dist.storage import claims, open_run, taken_over
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell's background job has it
 claims.RENEW_EVERY_S = 0.5
 run = open_run(sys.argv[1], '{CONFIG}')
 print("open", flush=True)
