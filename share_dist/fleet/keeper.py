@@ -6,13 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from ray._private import worker as ray_worker
-
 from share_dist.errors import BadSetting, ShareDistError
 from share_dist.fleet.config import FleetConfig, PoolSizes, pool_sizes
 from share_dist.fleet.nodes import ClusterNode, cluster_nodes, labels_of, staying
 from share_dist.fleet.pools import Pool
-from share_dist.fleet.reach import has_autoscaler
+from share_dist.fleet.reach import has_autoscaler, joined_client
 
 log = logging.getLogger("share_dist")
 LOOK_EVERY_S, WHILE_STARTING_S = 3.0, 0.3
@@ -28,7 +26,7 @@ def sizes_now(config: FleetConfig) -> PoolSizes:
     nodes, every = nodes_for_pools(config), staying(cluster_nodes(), {})
     # Evaluators on GPUs go where the GPUs are, whatever else those nodes are for.
     there = {"CPU": sum(node.cpus for node in nodes), "GPU": sum(node.gpus for node in every)}
-    return pool_sizes(config, there, can_grow=has_autoscaler(ray_worker.global_worker.gcs_client))
+    return pool_sizes(config, there, can_grow=has_autoscaler(joined_client()))
 
 
 class Keeper:

@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 from ray import exceptions as lost
+from ray._private import worker as ray_worker
 from ray._raylet import AuthenticationTokenLoader, GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.util import get_node_ip_address
 
@@ -121,6 +122,11 @@ def _require_version(client: Any, address: str) -> None:
             f"{there.get('python_version')}.\n"
             "  All nodes must have the same: use the cluster's image here, or set this machine up from constraints.txt."
         )
+
+
+def joined_client() -> Any:
+    """Return the client of the head whose cluster this process has joined."""
+    return ray_worker.global_worker.gcs_client  # pyright: ignore[reportAttributeAccessIssue]  # set by ray.init
 
 
 def has_autoscaler(client: Any) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from share_dist.studies.cluster_work import BATCH
 from share_dist.studies.worlds import whole_grid, worlds_table
 
 CHAOS_SEEDS = range(1, 21)
@@ -24,9 +25,9 @@ def prove_worlds(results: Path) -> None:
     (results / "worlds.json").write_text(json.dumps([asdict(world) for world in [*grid, *moving]], indent=1) + "\n")
     (results / "worlds.md").write_text(
         "# Ranks and ZeRO stages\n\n"
-        "Twenty steps of fine-tuning the built-in model, batch 48, float32, frozen batch norm, each rank on a node "
-        "of its own made of namespaces, checkpoints in a bucket; differences are from one rank at stage 0. The last "
-        "rows take 200 steps while a node is drained, comes back and is killed "
+        f"Twenty steps of fine-tuning the built-in model, batch {BATCH}, float32, frozen batch norm, each rank on a "
+        "node of its own made of namespaces, checkpoints in a bucket; differences are from one rank at stage 0. The "
+        "last rows take 200 steps while a node is drained, comes back and is killed "
         "(`python -m share_dist.studies.proof worlds`).\n\n"
         f"{worlds_table(grid, moving)}\n"
     )

@@ -14,6 +14,7 @@ import ray
 from ray import cloudpickle
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 
 _SIOCGIFADDR = 0x8915
 
@@ -64,10 +65,15 @@ class NodeTorchConfig(TorchConfig):
 
 
 class LeanTrainer(TorchTrainer):
-    """Ray Train's trainer without its actor for data sets: ours come from renderers, and it takes seconds to start."""
+    """Ray Train's trainer without two of its actors, each of which takes a core for seconds to start.
+
+    One is for data sets; ours come from renderers. The other frees what a dead controller reserved; with ours the
+    driver ends, and Ray frees what a driver reserved.
+    """
 
     def _create_default_callbacks(self) -> list[Any]:
-        return [each for each in super()._create_default_callbacks() if not isinstance(each, DatasetsCallback)]
+        left_out = (DatasetsCallback, PlacementGroupCleanerCallback)
+        return [each for each in super()._create_default_callbacks() if not isinstance(each, left_out)]
 
 
 # Ray Train's controller opens this value too. Sent whole, it costs the controller no import of our rooms.
