@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from jaxtyping import install_import_hook
 
-# Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
+# Ray's workers step back for everything else on the machine; on a busy one tests would take for ever.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
 pytest_plugins = ("skips", "buckets")
@@ -18,31 +18,6 @@ pytest_plugins = ("skips", "buckets")
 # camera and geometry, which are called for every view and would take longer to check than to run.
 _CHECKED_ROOMS = ("landscape", "learning", "losses", "metrics", "models", "rome")
 install_import_hook([f"share_dist.{room}" for room in _CHECKED_ROOMS], "shape_checks.checked")
-
-
-_LONGEST_FIRST = (
-    "loop/test_share_run.py",
-    "training/test_over_nodes.py",
-    "studies/test_chaos.py",
-    "ops/",
-    "training/test_train.py",
-    "fleet/",
-    "cli/",
-    "storage/",
-)
-_SHARING_A_CLUSTER = (
-    "ops/test_doctor.py ops/test_explain.py ops/test_node_agent.py ops/test_submit.py ops/test_token.py".split()
-)
-
-
-def pytest_collection_modifyitems(items):
-    """Share files among processes: begin with the longest, and keep together those that share a cluster."""
-    names = ["/".join(item.path.parts[-2:]) for item in items]
-    for item, name in zip(items, names, strict=True):
-        item.add_marker(pytest.mark.xdist_group("ops cluster" if name in _SHARING_A_CLUSTER else name))
-    rank = {name: next((i for i, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), 99) for name in names}
-    order = sorted(range(len(items)), key=lambda index: rank[names[index]])
-    items[:] = [items[index] for index in order]
 
 
 @pytest.fixture(scope="session")

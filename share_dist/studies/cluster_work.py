@@ -34,7 +34,7 @@ from share_dist.storage import inside, open_run
 from share_dist.survey import SurveyConfig
 from share_dist.training import Pictures, TrainingConfig, TrainingJob, train
 
-BATCH = 24
+BATCH = 48
 """A batch that one, two, three and four ranks can share evenly."""
 NOTED = "noted.json"
 _NAMESPACE = b"share_dist"
