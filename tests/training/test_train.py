@@ -73,12 +73,6 @@ def losses_in(folder: Path) -> list[float]:
 ROUNDING = 2e-4
 
 
-def test_two_ranks_are_one_big_batch(local_ray, plain, tmp_path):
-    config = TrainingConfig(workers=2, threads_per_worker=1)
-    train(JOB, FolderStore(tmp_path), HeldPictures(records()), config)
-    assert losses_in(tmp_path) == pytest.approx(plain[1], rel=ROUNDING)
-
-
 @dataclass(frozen=True)
 class DeadlyPictures:
     """Records in memory, and a death on the way, once."""
