@@ -74,22 +74,23 @@ def steady(
 
 
 def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2, 3] = 2, steps: int = 40) -> World:
-    """Train while nodes are killed, drained and added, each event a checkpoint or more after the one before.
+    """Train while nodes are killed, drained and added, each a checkpoint or more after the one before had its effect.
 
     It begins with a rank on each of two nodes, goes on with one after a loss, and takes the second back after an "add".
     """
     work = _work(where, f"after-{'-'.join(events)}", zero_stage=zero_stage, workers=2, min_workers=1, steps=steps)
     driver = where.ray.start_driver(command([work]), log=events[0])
     last = where.workers[-1]
-    for index, event in enumerate(events):
-        await_checkpoint(work, (1 + 2 * index) * work.checkpoint_every, driver)
+    log, training = where.head.disk / f"{events[0]}.log", open_store(f"{work.out}/training")
+    for event in events:
+        await_checkpoint(work, checkpoints.latest_step(training) + work.checkpoint_every, driver)
         if event == "add":
             where.come_back(last)
+            _until(lambda: "there is room for 2" in log.read_text(), driver, "a stop to take the node in", 60.0)
         else:
             if event == "drain":
                 where.ray.drain(last, 30)
-                log = where.head.disk / f"{events[0]}.log"
-                _until(lambda log=log: "must leave" in log.read_text(), driver, "an answer to the notice", 60.0)
+                _until(lambda: "must leave" in log.read_text(), driver, "an answer to the notice", 60.0)
             last.power_off()
     if driver.wait(timeout=300):
         raise WorkersLost(f"the driver failed: {(where.head.disk / f'{events[0]}.log').read_text()[-2000:]}")

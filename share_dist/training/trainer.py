@@ -32,8 +32,8 @@ log = logging.getLogger("share_dist")
 _KNOBS = {
     # Ray Train looks at its workers every two seconds; a finished training would wait that long for nothing.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    # A loaded machine needs longer than the default minute to import torch in every worker.
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "240",
+    # For the ranks' reservation. There was room a moment ago; if a node that had it is lost, we start with fewer.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "30",
     # Nodes that must leave are our own watch's affair: Ray Train would end the ranks, and we want a checkpoint first.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
@@ -169,7 +169,9 @@ def _trainer(task: RankTask) -> Any:
         run_config=RunConfig(
             name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
             **arrow_place(task.store),
-            failure_config=FailureConfig(max_failures=0),
+            # Left alone, Ray Train tries again for ever with as many ranks as before when a start failed, or when a
+            # node was lost that had been told to leave.
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),
             worker_runtime_env={"env_vars": worker_environment(task.threads)},
         ),
     )
