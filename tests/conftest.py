@@ -11,6 +11,10 @@ from jaxtyping import install_import_hook
 # Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes with two threads each: threads that spin while they wait take the core from those that compute.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 pytest_plugins = ("skips", "buckets")
 
 # Before any room is imported: these check every call against its signature while testing, which users never pay for.
