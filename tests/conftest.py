@@ -8,12 +8,8 @@ import subprocess
 import pytest
 from jaxtyping import install_import_hook
 
-# Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
+# Ray's workers step back for everything else on the machine; on a busy one tests would take for ever.
 os.environ.setdefault("RAY_worker_niceness", "0")
-
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Two processes with two threads each: threads that spin while they wait take the core from those that compute.
-    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 pytest_plugins = ("skips", "buckets")
 
@@ -22,31 +18,6 @@ pytest_plugins = ("skips", "buckets")
 # camera and geometry, which are called for every view and would take longer to check than to run.
 _CHECKED_ROOMS = ("landscape", "learning", "losses", "metrics", "models", "rome")
 install_import_hook([f"share_dist.{room}" for room in _CHECKED_ROOMS], "shape_checks.checked")
-
-
-_LONGEST_FIRST = (
-    "loop/test_share_run.py",
-    "training/test_over_nodes.py",
-    "studies/test_chaos.py",
-    "ops/",
-    "training/test_train.py",
-    "cli/test_commands.py",
-    "fleet/",
-)
-
-
-def pytest_collection_modifyitems(items):
-    """Begin with the longest files, so that two processes end at about the same time."""
-    names = ["/".join(item.path.parts[-2:]) for item in items]
-    rank = {name: next((i for i, start in enumerate(_LONGEST_FIRST) if name.startswith(start)), 99) for name in names}
-    order = sorted(range(len(items)), key=lambda index: (rank[names[index]], index))
-    items[:] = [items[index] for index in order]
-
-
-@pytest.fixture(scope="session")
-def process_number():
-    """Which of the test processes that run side by side this is; their nodes need names and addresses of their own."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @pytest.fixture(scope="session")

@@ -59,14 +59,12 @@ class OpsCluster(RayNodes):
 
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory, process_number):
+def network(tmp_path_factory):
     try:
         require_namespaces()
     except NamespacesRefused as refused:
         pytest.skip(str(refused).splitlines()[0])
-    return _until_the_last_test_here.enter_context(
-        Network(tmp_path_factory.mktemp("nodes"), f"ops{process_number}n", f"10.79.{process_number}")
-    )
+    return _until_the_last_test_here.enter_context(Network(tmp_path_factory.mktemp("nodes"), "opsn", "10.79.0"))
 
 
 @pytest.fixture(scope="session")
