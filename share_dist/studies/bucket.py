@@ -54,7 +54,7 @@ def local_bucket(host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalBucket
     Raises:
         errors.ExtraMissing: the server did not start; most often it is not installed.
     """
-    from ..errors import ExtraMissing
+    from share_dist.errors import ExtraMissing
 
     # As a script without this package: it would import Ray and torch, and this starts in a second.
     process = subprocess.Popen(
@@ -71,7 +71,8 @@ def local_bucket(host: str = "127.0.0.1", port: int = 0) -> Iterator[LocalBucket
         line = process.stdout.readline()
         if not line.strip().isdigit():
             raise ExtraMissing(
-                f"moto's S3 server did not start on {host}:{port}.\n  Install it: pip install 'share-dist[chaos]'"
+                f"moto's S3 server did not start on {host}:{port}.\n"
+                "  Install it: pip install 'share-dist[chaos]'. If it is installed, something else has the port."
             )
         bucket = LocalBucket(host, int(line), process)
         request = urllib.request.Request(f"{bucket.endpoint}/{NAME}", method="PUT")
