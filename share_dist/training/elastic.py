@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import ray
+from ray import PlacementGroupID
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_list, _internal_kv_put
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from share_dist.errors import WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, leaving_nodes, staying
@@ -139,6 +141,7 @@ class Watch:
         said = ""
         while self.reason is None and not self._end.wait(_LOOK_EVERY_S):
             try:
+                end_broken_reservations()
                 self.reason = self._why_stop()
             except Exception as error:
                 # The head may be out of reach for a moment only, so look again; but say so, once for each reason.
@@ -167,6 +170,19 @@ class Watch:
         self._roomy_since = self._roomy_since or time.monotonic()
         lasted = time.monotonic() - self._roomy_since
         return f"there is room for {size} workers" if lasted >= self.config.resize_after_s else None
+
+
+def end_broken_reservations() -> None:
+    """End this driver's reservations of which a node was lost, and with them the ranks that stand on the others.
+
+    While ranks are being started Ray Train does not look: it would wait, without a deadline, for another node.
+    """
+    ours = ray.get_runtime_context().get_job_id()
+    for found in placement_group_table().values():
+        name = found["placement_group_id"]
+        # A number of Ray's ends with the job that it belongs to. Ray Train gives its reservations no name.
+        if found["state"] == "RESCHEDULING" and not found["name"] and name.endswith(ours):
+            remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(name))))
 
 
 def announce_rank(channel: str, rank: int) -> None:

@@ -18,6 +18,7 @@ import torch
 from share_dist.body import load_body
 from share_dist.errors import ShareDistError, WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, staying
+from share_dist.fleet.asking import reason_of
 from share_dist.models import settled_precision
 from share_dist.storage import Store, arrow_place
 from share_dist.training import checkpoints
@@ -124,14 +125,22 @@ def _run_ranks(task: RankTask) -> Exception | None:
     """Start the ranks once and wait for their end; return what was lost, if workers were.
 
     Raises:
+        errors.WorkersLost: Ray Train's own process is gone.
         Exception: whatever a rank's own code raised.
     """
     # Ray Train takes seconds to import; the checks before this should answer at once.
+    from ray.exceptions import ActorDiedError
     from ray.train import TrainingFailedError
 
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         _trainer(task).fit()
+    except ActorDiedError as death:
+        # What it had reserved for the ranks is freed when this driver ends, and not before.
+        raise WorkersLost(
+            f"the controller of the training '{task.job.name}' died: {reason_of(death)}\n"
+            "  Run the same command again: it goes on from the last checkpoint."
+        ) from death
     except TrainingFailedError as failure:
         raised = _raised_by_a_rank(failure, task.config.workers)
         if raised is not None:

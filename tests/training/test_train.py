@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import ray
 import torch
@@ -146,3 +147,25 @@ def test_a_cluster_that_stays_busy_ends_in_an_error_not_in_waiting(local_ray, tm
 class _Holder:
     def ready(self) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class HeadlessPictures:
+    """Records in memory, and after 13 steps the death of the process that Ray Train itself runs."""
+
+    records: Any
+
+    def feed(self, numbers_by_step, ahead):
+        for numbers in numbers_by_step[:13]:
+            yield self.records.take(numbers)
+        siblings = psutil.Process().parent().children()
+        (controller,) = [process for process in siblings if "TrainController" in process.name()]
+        controller.kill()
+        time.sleep(60)
+
+
+def test_the_death_of_the_controller_is_a_loss_after_which_the_same_command_may_be_repeated(local_ray, tmp_path):
+    store = FolderStore(tmp_path)
+    with pytest.raises(errors.WorkersLost, match="controller of the training 'toy' died.*\n.*Run the same command"):
+        train(JOB, store, HeadlessPictures(records()), ONE_THREAD)
+    assert checkpoints.latest_step(store) == 8
