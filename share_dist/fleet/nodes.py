@@ -67,6 +67,20 @@ def staying(nodes: Sequence[ClusterNode], labels: Mapping[str, str]) -> list[Clu
     return [node for node in nodes if not node.leaving and node.has_labels(labels)]
 
 
+def emptiest(nodes: Sequence[ClusterNode], cpus: float, gpus: float, held: Mapping[str, int]) -> ClusterNode | None:
+    """Return the node for one more actor: of those with room for it the one that holds the fewest for its size.
+
+    Args:
+        nodes: those on which it may run.
+        cpus: cores that it books.
+        gpus: GPUs that it books.
+        held: how many actors of its kind each node has, by the node's id.
+    """
+    rounding = 1e-6  # Ray counts in ten-thousandths, and sums of those are not exact
+    able = [node for node in nodes if node.cpus > 0 and node.free_cpus >= cpus - rounding and node.free_gpus >= gpus]
+    return min(able, key=lambda node: (held.get(node.id, 0) + 1) / (node.gpus if gpus else node.cpus), default=None)
+
+
 def labels_of(text: str | None, setting: str) -> dict[str, str]:
     """Read ``key=value,key=value`` as labels; nothing means any node.
 

@@ -7,17 +7,20 @@ import itertools
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 from ray import exceptions as lost
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from share_dist.errors import WorkersLost
 from share_dist.fleet.asking import LOSSES, reason_of, users_error
 from share_dist.fleet.cluster import KEPT_MEMORY, NAMESPACE
+from share_dist.fleet.nodes import cluster_nodes, emptiest, staying
 
 _KV = b"share_dist"
 
@@ -51,7 +54,7 @@ class Member:
     """The reference that says so, or None once it has."""
 
     node: str = ""
-    """The id of its node, once it is ready."""
+    """The id of the node that it is made for, and once it is ready of the one that it is on; empty means any."""
 
 
 @dataclass
@@ -119,7 +122,7 @@ class Pool:
             ShareDistError: whatever an actor says is wrong on its node.
         """
         with self._lock:
-            self._members = [self._make() for _ in range(size)]
+            self._make(size)
             deadline, problems = time.monotonic() + timeout_s, list[str]()
             try:
                 while not self.actors and self._members and time.monotonic() < deadline:
@@ -142,7 +145,7 @@ class Pool:
                 self._drop(member)
             for member in self._members[size:]:
                 self._drop(member)
-            self._members += [self._make() for _ in range(size - len(self._members))]
+            self._make(size - len(self._members))
             if self.actors != before:
                 self._publish()
 
@@ -153,18 +156,36 @@ class Pool:
             for member in list(self._members):
                 self._drop(member)
 
-    def _make(self) -> Member:
+    def _make(self, count: int) -> None:
+        """Make more actors, each on the emptiest node; left to Ray, two often stand on one node and none on another."""
+        if count <= 0:
+            return
+        nodes = {node.id: node for node in staying(cluster_nodes(), self.labels)}
+        held = Counter(member.node for member in self._members)
+        for _ in range(count):
+            node = emptiest(list(nodes.values()), self.cpus, self.gpus, held)
+            self._members.append(self._member(node.id if node else ""))
+            if node:
+                held[node.id] += 1
+                nodes[node.id] = replace(
+                    node, free_cpus=node.free_cpus - self.cpus, free_gpus=node.free_gpus - self.gpus
+                )
+
+    def _member(self, node: str) -> Member:
         name = f"{self.name}-{next(self._numbers)}"
         actor = self.kind.options(
             name=name,
             namespace=NAMESPACE,
             num_cpus=self.cpus,
             num_gpus=self.gpus,
-            scheduling_strategy="SPREAD",
+            # Soft, or an actor would wait for a node that is lost or taken meanwhile.
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True, _spill_on_unavailable=True)
+            if node
+            else "SPREAD",
             label_selector=dict(self.labels) or None,
             runtime_env={"env_vars": KEPT_MEMORY},
         ).remote(*self.arguments)
-        return Member(name=name, actor=actor, ready=actor.ready.remote())
+        return Member(name=name, actor=actor, ready=actor.ready.remote(), node=node)
 
     def _drop(self, member: Member) -> None:
         self._members.remove(member)

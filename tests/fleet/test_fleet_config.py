@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from share_dist.errors import BadSetting, NoCluster, OtherRun, WorkersLost
-from share_dist.fleet import Fleet, FleetConfig, cluster, pool_sizes
+from share_dist.fleet import ClusterNode, Fleet, FleetConfig, cluster, pool_sizes
 from share_dist.fleet.feed import PictureCache
+from share_dist.fleet.nodes import emptiest
 from share_dist.fleet.progress import ViewProgress
 from share_dist.models import model_hash
 from share_dist.render import Records, RenderConfig
@@ -150,3 +151,30 @@ def test_a_survey_goes_on_only_in_the_precision_that_it_was_begun_in(figure, mod
     monkeypatch.setattr("share_dist.models.regressor.has_bf16", lambda device: False)
     with pytest.raises(OtherRun, match=r"differs in precision \(there: bf16; now: fp32\)"):
         Fleet().survey(model, plan, 300, store, automatic)
+
+
+def node(name, cpus, free_cpus=None, gpus=0.0):
+    free = cpus if free_cpus is None else free_cpus
+    return ClusterNode(
+        id=name, name=name, address=name, cpus=cpus, gpus=gpus, free_cpus=free, free_gpus=gpus, labels={}
+    )
+
+
+@pytest.mark.parametrize(
+    ("nodes", "held", "chosen"),
+    [
+        ([node("a", 1), node("b", 1)], {"a": 1}, "b"),
+        ([node("small", 1), node("large", 4)], {"small": 1, "large": 3}, "large"),
+        ([node("busy", 4, free_cpus=0.05), node("b", 1)], {"b": 9}, "b"),
+        ([node("head", 0), node("busy", 4, free_cpus=0.0)], {}, None),
+        ([], {}, None),
+    ],
+)
+def test_an_actor_goes_where_there_is_room_and_fewest_stand_for_the_nodes_size(nodes, held, chosen):
+    found = emptiest(nodes, cpus=0.1, gpus=0.0, held=held)
+    assert (found.name if found else None) == chosen
+
+
+def test_an_actor_with_a_gpu_goes_where_gpus_are_and_not_where_cores_are():
+    nodes = [node("cores", 64), node("one", 8, gpus=1.0), node("four", 8, gpus=4.0)]
+    assert emptiest(nodes, cpus=0.1, gpus=0.5, held={"one": 1, "four": 2}).name == "four"
