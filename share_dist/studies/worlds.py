@@ -18,10 +18,21 @@ from share_dist.studies.cluster_work import NOTED, Work, command
 from share_dist.studies.ground import Ground, ground
 from share_dist.training import checkpoints
 
-Event = Literal["kill", "drain", "add"]
+Event = Literal["kill at the start", "kill", "drain", "add"]
 STEPS = 20
 WITHIN = 1e-5
 """How far losses may differ: float32 sums in another order, over twenty steps of AdamW."""
+
+
+_AWAIT_RESERVATION = """
+import time, ray
+from ray.util.placement_group import placement_group_table
+ray.init(address="auto", logging_level="ERROR")
+print("looking", flush=True)
+while not any(found["state"] == "CREATED" for found in placement_group_table().values()):
+    time.sleep(0.01)
+print("reserved", flush=True)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +88,19 @@ def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2
     """Train while nodes are killed, drained and added, each a checkpoint or more after the one before had its effect.
 
     It begins with a rank on each of two nodes, goes on with one after a loss, and takes the second back after an "add".
+    A "kill at the start", which can only be the first, is one between the ranks' reservation and their first step.
     """
     work = _work(where, f"after-{'-'.join(events)}", zero_stage=zero_stage, workers=2, min_workers=1, steps=steps)
-    driver = where.ray.start_driver(command([work]), log=events[0])
-    last = where.workers[-1]
-    log, training = where.head.disk / f"{events[0]}.log", open_store(f"{work.out}/training")
-    for event in events:
+    last, (first, *later) = where.workers[-1], events
+    if first == "kill at the start":
+        watcher = _watch(where)
+        driver = where.ray.start_driver(command([work]), log=first)
+        _until(lambda: watcher.poll() is not None, driver, "a reservation", 90.0, every_s=0.005)
+        last.power_off()
+    else:
+        driver, later = where.ray.start_driver(command([work]), log=first), events
+    log, training = where.head.disk / f"{first}.log", open_store(f"{work.out}/training")
+    for event in later:
         await_checkpoint(work, checkpoints.latest_step(training) + work.checkpoint_every, driver)
         if event == "add":
             where.come_back(last)
@@ -93,8 +111,16 @@ def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2
                 _until(lambda: "must leave" in log.read_text(), driver, "an answer to the notice", 60.0)
             last.power_off()
     if driver.wait(timeout=300):
-        raise WorkersLost(f"the driver failed: {(where.head.disk / f'{events[0]}.log').read_text()[-2000:]}")
+        raise WorkersLost(f"the driver failed: {log.read_text()[-2000:]}")
     return _seen(work)
+
+
+def _watch(where: Ground) -> subprocess.Popen:
+    """Start a process on the head that ends in the moment in which ranks have a reservation."""
+    watcher = where.ray.start_driver(["python", "-c", _AWAIT_RESERVATION], log="watcher")
+    log = where.head.disk / "watcher.log"
+    _until(lambda: "looking" in log.read_text(), watcher, "a look at the reservations", 60.0)
+    return watcher
 
 
 def whole_grid() -> tuple[list[World], list[World]]:
@@ -155,9 +181,9 @@ def await_checkpoint(work: Work, step: int, driver: subprocess.Popen, patience_s
     _until(lambda: checkpoints.latest_step(training) >= step, driver, f"a checkpoint after step {step}", patience_s)
 
 
-def _until(come: Any, driver: subprocess.Popen, what: str, patience_s: float) -> None:
+def _until(come: Any, driver: subprocess.Popen, what: str, patience_s: float, every_s: float = 0.2) -> None:
     deadline = time.monotonic() + patience_s
     while not come():
         if time.monotonic() > deadline or driver.poll() is not None:
             raise WorkersLost(f"waited in vain for {what}; the driver's status is {driver.poll()}.")
-        time.sleep(0.2)
+        time.sleep(every_s)

@@ -28,3 +28,16 @@ def test_one_and_two_nodes_learn_the_same_from_the_same_samples_also_when_one_is
     assert worlds[-1].steps_repeated[0] <= 5
     assert max(world.furthest_from(worlds[0]) for world in worlds) < WITHIN
     assert [(world.steps_out_of_order, world.steps_missing, len(world.losses)) for world in worlds] == [(0, 0, 20)] * 4
+
+
+def test_a_node_lost_between_the_reservation_of_ranks_and_their_start_costs_that_start_and_no_more(where):
+    """Ray Train alone would wait for such a node until another comes."""
+    from share_dist.studies.worlds import changing
+
+    last = where.workers[-1]
+    if not last.is_on:
+        where.come_back(last)
+        where.ray.wait_for([where.head, *where.workers])
+    world = changing(where, ("kill at the start",), steps=10)
+    assert (world.ranks, world.steps_repeated, world.steps_missing) == ((1,), (), 0)
+    assert "lost a worker, goes on after step 0" in (where.head.disk / "kill at the start.log").read_text()
