@@ -175,7 +175,7 @@ class Watch:
 def end_broken_reservations() -> None:
     """End this driver's reservations of which a node was lost, and with them the ranks that stand on the others.
 
-    While ranks are being started Ray Train does not look: it would wait, without a deadline, for another node.
+    While ranks are being started Ray Train does not look, and may wait without a deadline for another node.
     """
     ours = ray.get_runtime_context().get_job_id()
     for found in placement_group_table().values():

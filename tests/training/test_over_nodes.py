@@ -31,7 +31,6 @@ def test_one_and_two_nodes_learn_the_same_from_the_same_samples_also_when_one_is
 
 
 def test_a_node_lost_between_the_reservation_of_ranks_and_their_start_costs_that_start_and_no_more(where):
-    """Ray Train alone would wait for such a node until another comes."""
     from share_dist.studies.worlds import changing
 
     last = where.workers[-1]
