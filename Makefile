@@ -27,13 +27,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
-test: setup lint types  ## every test
+test: setup lint types  ## every test but those of make proof
 	$(BIN)/python -m pytest
 
 test-fast: setup  ## the quick tests, within 90 seconds
 	$(BIN)/python -m pytest -m "not slow"
 
-proof: setup  ## the long evidence, written under results/
+proof: setup  ## the long tests, then the long evidence, written under results/
+	$(BIN)/python -m pytest -m proof
 	$(BIN)/python -m share_dist.studies.proof
 
 lint: $(STAMP)  ## ruff

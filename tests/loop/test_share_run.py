@@ -37,11 +37,9 @@ TINY = {
     "fleet.evaluators": 1,
 }
 """A run of every stage with hardly any work in it, and with a tolerance that keeps what improves."""
-RUINOUS = {"learning.learning-rate": 0.01, "share.rounds": 1, "share.everyday-tolerance": 0.0}
-"""Settings with which a round cannot be kept."""
-
-
 ONE_ROUND = {"share.rounds": 1}
+RUINOUS = ONE_ROUND | {"share.everyday-tolerance": 0.0}
+"""Settings with which a round cannot be kept: its training forgets some of the everyday."""
 
 
 def command(out: Path, **changed: float) -> list[str]:
@@ -169,36 +167,48 @@ def test_another_seed_in_the_same_folder_is_refused(finished):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_killed_in_training_and_in_a_survey_ends_with_the_same_rows(finished, tmp_path):
-    """Its one round is the first of the undisturbed run's two."""
+def test_a_run_killed_in_training_ends_as_it_would_have_and_one_that_keeps_no_round_says_so(finished, tmp_path):
+    """Two claims of one run, for a run takes a minute. But for strictness it is the undisturbed one's first round."""
     out, trained = tmp_path / "run", "round-00/training/trained/model.safetensors"
-    block = "judge-after/all_cameras/block-00000/manifest.json"
-    kill_when(out, "round-00/training/checkpoints/*/manifest.json", **ONE_ROUND)
-    assert "goes on after step" in kill_when(out, block, **ONE_ROUND)
-    assert not (out / "summary.json").exists()
-    written = (out / block).stat().st_mtime_ns
-    finish(out, **ONE_ROUND)
-    assert (out / block).stat().st_mtime_ns == written
-    assert (out / trained).read_bytes() == (finished / trained).read_bytes()
-    assert rows(out, "round-00") == rows(finished, "round-00") != {}
-    assert rows(out, "judge-before") == rows(finished, "judge-before") != {}
-
-
-@pytest.mark.slow
-def test_a_run_goes_on_after_a_full_disk_and_one_that_keeps_no_round_says_so(finished, mounted):
-    """Two claims of one run, for a run takes a minute: its first training finds no room, its second try fails."""
-    out = mounted("size=30m") / "run"
-    assert "StorageFull" in (said := finish(out, status=2, **RUINOUS))
-    assert "Everything finished so far is kept" in said
+    kill_when(out, "round-00/training/checkpoints/*/manifest.json", **RUINOUS)
     kept = {path: path.stat().st_mtime_ns for path in out.glob("judge-before/**/*.parquet")}
-    assert rows(out) == rows(finished, "judge-before") != {}
-
-    mounted("remount,size=1g")
-    said = finish(out, status=RepairFailed.exit_status, **RUINOUS)
+    assert "goes on after step" in (said := finish(out, status=RepairFailed.exit_status, **RUINOUS))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert rows(out, "judge-before") == rows(finished, "judge-before") != {}
+    assert (out / trained).read_bytes() == (finished / trained).read_bytes()
+    assert rows(out, "round-00/attempt-0") == rows(finished, "round-00/attempt-0") != {}
+
     tries = json.loads((out / "summary.json").read_text())["rounds"]
     assert [(row["attempt"], row["step"], row["accepted"]) for row in tries] == [(0, 1.0, False), (1, 0.8, False)]
     assert "none of the 2 tries was accepted" in said
     assert said.rstrip().endswith(f"The page says why each was refused: {out}/report/index.html")
     assert "FAILED" in (out / "report/index.html").read_text()
     assert (out / "model.safetensors").read_bytes() == (out / "base/model.safetensors").read_bytes()
+
+
+@pytest.mark.proof
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_killed_while_it_is_judged_asks_only_for_what_is_missing(finished, tmp_path):
+    out, block = tmp_path / "run", "judge-after/all_cameras/block-00000/manifest.json"
+    kill_when(out, block, **ONE_ROUND)
+    assert not (out / "summary.json").exists()
+    written = (out / block).stat().st_mtime_ns
+    finish(out, **ONE_ROUND)
+    assert (out / block).stat().st_mtime_ns == written
+    assert rows(out, "judge-before") == rows(finished, "judge-before") != {}
+
+
+@pytest.mark.proof
+@pytest.mark.slow
+def test_a_run_goes_on_after_a_full_disk(finished, mounted):
+    """Its first training finds no room."""
+    out = mounted("size=30m") / "run"
+    assert "StorageFull" in (said := finish(out, status=2, **ONE_ROUND))
+    assert "Everything finished so far is kept" in said
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("judge-before/**/*.parquet")}
+    assert rows(out) == rows(finished, "judge-before") != {}
+
+    mounted("remount,size=1g")
+    finish(out, **ONE_ROUND)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept

@@ -57,7 +57,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*is deprecated. Please use:FutureWarning"),
 ]
-RARER = [pytest.param(stage, marks=pytest.mark.slow) for stage in (1, 2, 3)]
+RARER = [
+    pytest.param(1, marks=[pytest.mark.slow, pytest.mark.proof]),
+    pytest.param(2, marks=pytest.mark.slow),
+    pytest.param(3, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("stage", [0, *RARER])

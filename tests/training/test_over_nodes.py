@@ -30,6 +30,7 @@ def test_one_and_two_nodes_learn_the_same_from_the_same_samples_also_when_one_is
     assert [(world.steps_out_of_order, world.steps_missing, len(world.losses)) for world in worlds] == [(0, 0, 20)] * 4
 
 
+@pytest.mark.proof
 def test_a_node_lost_between_the_reservation_of_ranks_and_their_start_costs_that_start_and_no_more(where):
     from share_dist.studies.worlds import changing
 
