@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import scipy.sparse
 from jaxtyping import Float32, Int32
 
 from share_dist.errors import BodyFilesMissing, DamagedFile, UnsafePickle
@@ -166,6 +165,8 @@ class _SafeUnpickler(pickle.Unpickler):
         if module.split(".")[0] == "chumpy":
             return _ChumpyStandIn
         if module.startswith("scipy.sparse") and name in self.SPARSE:
+            import scipy.sparse  # only official files need it, and it takes a fifth of a second
+
             return getattr(scipy.sparse, name)
         if name in self.ALLOWED.get(module, ()):
             return super().find_class(module, name)
@@ -179,7 +180,7 @@ class _SafeUnpickler(pickle.Unpickler):
 def _plain_array(value: Any) -> np.ndarray:
     if isinstance(value, _ChumpyStandIn):
         return value.array()
-    return value.toarray() if scipy.sparse.issparse(value) else np.asarray(value)
+    return value.toarray() if hasattr(value, "toarray") else np.asarray(value)
 
 
 def _checked_arrays(raw: Mapping[str, Any], path: Path) -> BodyArrays:

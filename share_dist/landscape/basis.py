@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import qmc
 
 from share_dist.camera import Factor
 from share_dist.errors import BadSetting
@@ -60,6 +59,9 @@ class Basis:
 
     def uniform(self, count: int) -> Coordinates:
         """Coordinates spread evenly over the product of the factors' uniform measures (Sobol); count a power of two."""
+        # Here, because scipy.stats takes half a second to import, and few processes that import this room need it.
+        from scipy.stats import qmc
+
         unit = qmc.Sobol(sum(len(axis.columns) for axis in self.axes), scramble=False).random(count)
         unit = (unit + 0.5 / count) % 1.0  # off the corner, where a sphere has its pole
         return np.concatenate([axis.uniform(unit[:, part]) for axis, part in self._parts()], axis=1)

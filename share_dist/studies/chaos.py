@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from share_dist.errors import WorkersLost
@@ -29,13 +29,23 @@ DEADLINE_S = 900.0
 _LOOK_EVERY_S = 0.3
 
 
-def run_chaos(seed: int, workers: int = 3, each_stage: Sequence[int] = (2, 2, 1)) -> dict[str, Any]:
+def run_chaos(
+    seed: int,
+    workers: int = 3,
+    each_stage: Sequence[int] = (2, 2, 1),
+    views: int = 1024,
+    steps: int = 30,
+    passes: int = 1,
+) -> dict[str, Any]:
     """Go through one schedule and return what happened and what the audit found.
 
     Args:
         seed: the schedule's number.
         workers: worker nodes.
         each_stage: how many faults each stage has.
+        views: surveyed before and after the training.
+        steps: of the training.
+        passes: how often each of its views is learned from.
 
     Returns:
         JSON values: `faults`, each with its `recovery_seconds`, `rows_lost`, `rows_doubled`, `rows_different`,
@@ -47,7 +57,8 @@ def run_chaos(seed: int, workers: int = 3, each_stage: Sequence[int] = (2, 2, 1)
     """
     with ground(workers, "chaos", "10.77.1", seed, disk_mb=DISK_MB) as where:
         out = f"{where.bucket.uri}/chaos-{seed}"
-        work, store = Work(out=out, steps=30, workers=2, min_workers=1, render_actors=workers), open_store(out)
+        size = Work(out=out, views=views, steps=steps, passes=passes)
+        work, store = replace(size, workers=2, min_workers=1, render_actors=workers), open_store(out)
         began = time.monotonic()
         run = _Run(where, store, work)
         run.through(schedule(seed, workers, each_stage))

@@ -48,6 +48,8 @@ class Work:
     parts: tuple[str, ...] = ("survey", "train", "survey again")
     views: int = 1024
     steps: int = 40
+    passes: int = 1
+    """How often each view of the training is learned from; more take less time to draw."""
     checkpoint_every: int = 5
     workers: int = 2
     min_workers: int | None = None
@@ -59,8 +61,8 @@ class Work:
     def job(self) -> TrainingJob:
         """What is learned: the built-in model goes on, in float32, on views drawn on the way."""
         learning = LearningConfig(
-            fresh_views=BATCH * self.steps,
-            reuse=1,
+            fresh_views=BATCH * self.steps // self.passes,
+            reuse=self.passes,
             batch_size=BATCH,
             learning_rate=1e-4,
             frozen_batch_norm=True,

@@ -56,7 +56,10 @@ class World:
 
 
 def steady(
-    where: Ground, worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]], labels: Mapping[int, str] | None = None
+    where: Ground,
+    worlds: Sequence[tuple[Literal[0, 1, 2, 3], int]],
+    labels: Mapping[int, str] | None = None,
+    passes: int = 1,
 ) -> list[World]:
     """Train the same 20 steps at each ZeRO stage and number of ranks, one after the other.
 
@@ -64,6 +67,7 @@ def steady(
         where: the cluster.
         worlds: stages and numbers of ranks.
         labels: of the nodes that may train, by the world's position; in the others all may.
+        passes: how often each view is learned from.
 
     Raises:
         errors.WorkersLost: a training failed; the message has what the driver said.
@@ -74,6 +78,7 @@ def steady(
             f"zero-{stage}-on-{ranks}",
             zero_stage=stage,
             workers=ranks,
+            passes=passes,
             training_labels=(labels or {}).get(index),
         )
         for index, (stage, ranks) in enumerate(worlds)
@@ -84,13 +89,17 @@ def steady(
     return [_seen(work) for work in works]
 
 
-def changing(where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2, 3] = 2, steps: int = 40) -> World:
+def changing(
+    where: Ground, events: Sequence[Event], zero_stage: Literal[0, 1, 2, 3] = 2, steps: int = 40, passes: int = 1
+) -> World:
     """Train while nodes are killed, drained and added, each a checkpoint or more after the one before had its effect.
 
     It begins with a rank on each of two nodes, goes on with one after a loss, and takes the second back after an "add".
     A "kill at the start", which can only be the first, is one between the ranks' reservation and their first step.
     """
-    work = _work(where, f"after-{'-'.join(events)}", zero_stage=zero_stage, workers=2, min_workers=1, steps=steps)
+    work = _work(
+        where, f"after-{'-'.join(events)}", zero_stage=zero_stage, workers=2, min_workers=1, steps=steps, passes=passes
+    )
     last, (first, *later) = where.workers[-1], events
     if first == "kill at the start":
         watcher = _watch(where)

@@ -123,7 +123,7 @@ def test_a_diverged_training_stops(tiny, layer, pictures):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["hmr-6d", "hmr-axis-angle"])
+@pytest.mark.parametrize("head", ["hmr-6d", pytest.param("hmr-axis-angle", marks=pytest.mark.proof)])
 def test_a_small_network_learns_a_small_set_by_heart(figure, layer, head):
     pictures = blob_records(figure, range(64), size_px=64)
     model = make_model(ModelConfig(width=16, hidden=256, input_px=64, head=head))

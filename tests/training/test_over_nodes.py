@@ -21,9 +21,9 @@ def test_one_and_two_nodes_learn_the_same_from_the_same_samples_also_when_one_is
     from share_dist.studies.worlds import STEPS, WITHIN, changing, steady
 
     last = where.workers[-1].name
-    worlds = steady(where, [(0, 1), (0, 2), (2, 1)], labels={0: f"{NODE_LABEL}={last}"})
+    worlds = steady(where, [(0, 1), (0, 2), (2, 1)], labels={0: f"{NODE_LABEL}={last}"}, passes=4)
     assert worlds[0].hosts == (last,)
-    worlds.append(changing(where, ("kill",), zero_stage=2, steps=STEPS))
+    worlds.append(changing(where, ("kill",), zero_stage=2, steps=STEPS, passes=4))
     assert [world.ranks for world in worlds] == [(1,), (2,), (1,), (2, 1)]
     assert worlds[-1].steps_repeated[0] <= 5
     assert max(world.furthest_from(worlds[0]) for world in worlds) < WITHIN
