@@ -12,9 +12,11 @@ from typing import Any
 
 import ray
 from ray import cloudpickle
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train._internal.utils import get_address_and_port
+from ray.train.backend import Backend, BackendConfig
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 _SIOCGIFADDR = 0x8915
 
@@ -43,28 +45,70 @@ def name_interface() -> None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", found)
 
 
-class _NodeTorchBackend(TorchConfig().backend_cls):
-    """Ray Train's way of connecting ranks, with each node's interface named first and no farewell."""
+def join_group(config: NodeConfig, address: str, port: int) -> None:
+    """Connect this rank with the others, as Ray Train itself does, over the network that Ray uses.
 
-    def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        worker_group.execute(name_interface)
-        super().on_start(worker_group, backend_config)
+    Args:
+        config: how they talk.
+        address: of rank 0.
+        port: free there.
+    """
+    from ray.train.torch.config import _set_torch_distributed_env_vars, _setup_torch_process_group
 
-    def on_shutdown(self, worker_group: Any, backend_config: Any) -> None:
+    name_interface()
+    _set_torch_distributed_env_vars()
+    os.environ |= {"MASTER_ADDR": address, "MASTER_PORT": str(port)}
+    rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    _setup_torch_process_group(config.backend, rank, ranks, "env://", config.timeout_s)
+
+
+class _NodeBackend(Backend):
+    """Connects ranks like Ray Train's own for torch, which makes its controller import torch, and bids no farewell."""
+
+    share_cuda_visible_devices = True
+
+    def on_start(self, worker_group: Any, backend_config: NodeConfig) -> None:
+        address, port = worker_group.execute_single(0, get_address_and_port)
+        worker_group.execute(join_group, backend_config, address, port)
+
+    def on_shutdown(self, worker_group: Any, backend_config: NodeConfig) -> None:
         """Do nothing: the ranks' processes end next, and one whose peer is lost would be asked in vain for 30 s."""
 
 
+class _OwnDevice:
+    """While a rank works, its GPU is the one that torch takes when it is not told which."""
+
+    def __enter__(self) -> None:
+        from ray.train.torch.config import TorchConfigContextManager
+
+        TorchConfigContextManager().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to give back: the process ends."""
+
+
 @dataclass
-class NodeTorchConfig(TorchConfig):
-    """How ranks are connected: as TorchConfig says, over the network that Ray itself uses."""
+class NodeConfig(BackendConfig):
+    """How ranks are connected."""
+
+    backend: str
+    """gloo, or nccl between GPUs."""
+
+    timeout_s: int
+    """The longest silence of a peer."""
 
     @property
     def backend_cls(self) -> Any:
         """The class that connects them."""
-        return _NodeTorchBackend
+        return _NodeBackend
+
+    @property
+    def train_func_context(self) -> Any:
+        """Around each rank's work."""
+        return _OwnDevice
 
 
-class LeanTrainer(TorchTrainer):
+class LeanTrainer(DataParallelTrainer):
     """Ray Train's trainer without two of its actors, each of which takes a core for seconds to start.
 
     One is for data sets; ours come from renderers. The other frees what a dead controller reserved; with ours the

@@ -158,7 +158,7 @@ def _run_ranks(task: RankTask) -> Exception | None:
 def _trainer(task: RankTask) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
 
-    from share_dist.training.network import LeanTrainer, NodeTorchConfig
+    from share_dist.training.network import LeanTrainer, NodeConfig
 
     for name, value in _KNOBS.items():
         os.environ.setdefault(name, value)
@@ -168,7 +168,7 @@ def _trainer(task: RankTask) -> Any:
         # Bound here, the task is opened by the ranks only; in train_loop_config Ray Train's controller would open it
         # too, and import torch and all our rooms for that.
         lambda: run_rank(task),
-        torch_config=NodeTorchConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
+        backend_config=NodeConfig(backend="nccl" if config.use_gpu else "gloo", timeout_s=300),
         scaling_config=ScalingConfig(
             num_workers=config.workers,
             use_gpu=config.use_gpu,
