@@ -59,7 +59,7 @@ pytestmark = [
 ]
 RARER = [
     pytest.param(1, marks=[pytest.mark.slow, pytest.mark.proof]),
-    pytest.param(2, marks=pytest.mark.slow),
+    pytest.param(2, marks=[pytest.mark.slow, pytest.mark.proof]),
     pytest.param(3, marks=pytest.mark.slow),
 ]
 
