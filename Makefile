@@ -28,7 +28,7 @@ demo: setup  ## survey the base model, repair it, survey again: runs/demo/report
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
 test: setup lint types  ## every test but those of make proof
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-fast: setup  ## the quick tests, within 90 seconds
 	$(BIN)/python -m pytest -m "not slow"

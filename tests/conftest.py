@@ -8,8 +8,12 @@ import subprocess
 import pytest
 from jaxtyping import install_import_hook
 
-# Ray's workers step back for everything else on the machine; on a busy one tests would take for ever.
+# Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
 os.environ.setdefault("RAY_worker_niceness", "0")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes with two threads each: threads that spin while they wait take the core from those that compute.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 pytest_plugins = ("skips", "buckets")
 
@@ -18,6 +22,42 @@ pytest_plugins = ("skips", "buckets")
 # camera and geometry, which are called for every view and would take longer to check than to run.
 _CHECKED_ROOMS = ("landscape", "learning", "losses", "metrics", "models", "rome")
 install_import_hook([f"share_dist.{room}" for room in _CHECKED_ROOMS], "shape_checks.checked")
+
+
+_LONGEST_FIRST = (
+    "tests/ops",
+    "tests/loop/test_share_run.py",
+    "tests/training/test_over_nodes.py",
+    "tests/studies/test_chaos.py",
+    "tests/training/test_train.py",
+    "tests/cli/test_commands.py",
+    "tests/fleet",
+)
+
+
+def shared_by(node_id):
+    """What one test process runs as a whole: a file, or a room whose files share a cluster."""
+    file = str(node_id).split("::")[0]
+    return "tests/ops" if file.startswith("tests/ops/") else file
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that two processes end at about the same time."""
+    ranks = range(len(_LONGEST_FIRST))
+    place = {item: shared_by(item.nodeid) for item in items}
+    items.sort(key=lambda item: next((at for at in ranks if place[item].startswith(_LONGEST_FIRST[at])), len(ranks)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand files and rooms to the test processes whole, in the order above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOrRoom(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return shared_by(nodeid)
+
+    return ByFileOrRoom(config, log)
 
 
 @pytest.fixture(scope="session")
