@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from share_dist.errors import WorkersLost
@@ -33,7 +33,6 @@ def run_chaos(
     seed: int,
     workers: int = 3,
     each_stage: Sequence[int] = (2, 2, 1),
-    views: int = 1024,
     steps: int = 30,
     passes: int = 1,
 ) -> dict[str, Any]:
@@ -43,7 +42,6 @@ def run_chaos(
         seed: the schedule's number.
         workers: worker nodes.
         each_stage: how many faults each stage has.
-        views: surveyed before and after the training.
         steps: of the training.
         passes: how often each of its views is learned from.
 
@@ -57,8 +55,8 @@ def run_chaos(
     """
     with ground(workers, "chaos", "10.77.1", seed, disk_mb=DISK_MB) as where:
         out = f"{where.bucket.uri}/chaos-{seed}"
-        size = Work(out=out, views=views, steps=steps, passes=passes)
-        work, store = replace(size, workers=2, min_workers=1, render_actors=workers), open_store(out)
+        work = Work(out=out, steps=steps, passes=passes, workers=2, min_workers=1, render_actors=workers)
+        store = open_store(out)
         began = time.monotonic()
         run = _Run(where, store, work)
         run.through(schedule(seed, workers, each_stage))

@@ -91,6 +91,7 @@ DRIVER = """
 """
 
 
+@pytest.mark.proof
 def test_a_driver_killed_in_mid_survey_goes_on_where_it_was(fleet, figure, model, plan, plain, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()))
     (tmp_path / "model.safetensors").write_bytes(checkpoint_bytes(model, {"body_hash": figure.hash}))

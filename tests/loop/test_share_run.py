@@ -148,6 +148,7 @@ def test_a_second_round_begins_with_the_model_that_the_first_one_kept(finished):
     assert (finished / "model.safetensors").read_bytes() == last.read_bytes()
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_the_same_command_on_a_finished_run_changes_nothing(finished):
     before = rows(finished)

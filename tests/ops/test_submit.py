@@ -224,7 +224,8 @@ def test_a_run_survives_the_death_of_its_head(bare_head, project, its_jobs):
 @pytest.mark.slow
 def test_the_readmes_line_runs_on_the_cluster_from_the_folder_that_was_sent(its_jobs, cluster, shared_bucket):
     out = f"{shared_bucket.uri}/views"
-    words = ["smoke", "--count", "8", "--render.size-px", "32", "--out", out]
+    # One renderer, for each node compiles the kernels of the folder that was sent.
+    words = ["smoke", "--count", "8", "--render.size-px", "32", "--fleet.render-actors", "1", "--out", out]
     line = [
         Path(sys.executable).parent / "ray",
         "job",

@@ -77,7 +77,7 @@ def test_a_run_through_faults_ends_with_every_row_of_an_undisturbed_one(namespac
     """The driver is killed in the survey, a node cut off in the training, a renderer killed in the survey after it."""
     from share_dist.studies.chaos import run_chaos
 
-    figures = run_chaos(seed=54, workers=2, each_stage=(1, 1, 1), views=512, steps=20, passes=4)
+    figures = run_chaos(seed=54, workers=2, each_stage=(1, 1, 1), steps=20, passes=4)
     assert [(fault["kind"], fault["struck"]) for fault in figures["faults"]] == [
         ("driver", True),
         ("partition", True),
