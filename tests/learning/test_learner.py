@@ -125,10 +125,10 @@ def test_a_diverged_training_stops(tiny, layer, pictures):
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["hmr-6d", pytest.param("hmr-axis-angle", marks=pytest.mark.proof)])
 def test_a_small_network_learns_a_small_set_by_heart(figure, layer, head):
-    pictures = blob_records(figure, range(64), size_px=64)
+    pictures = blob_records(figure, range(32), size_px=64)
     model = make_model(ModelConfig(width=16, hidden=256, input_px=64, head=head))
     config = LearningConfig(
-        fresh_views=64, reuse=300, batch_size=64, learning_rate=2e-3, colour_jitter=0.0, mirror_share=0.0
+        fresh_views=32, reuse=300, batch_size=32, learning_rate=2e-3, colour_jitter=0.0, mirror_share=0.0
     )
     truth = truth_from_records(pictures)
     before = error_columns(predict(model, pictures.image), truth, layer)

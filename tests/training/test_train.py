@@ -116,12 +116,22 @@ class BrokenPictures:
         raise errors.WrongBody("node 3 has another body.\n  Put the same body files on every node.")
 
 
-def test_a_rank_is_heard_and_its_training_goes_on_with_other_workers_and_stage(local_ray, plain, tmp_path):
-    store = FolderStore(tmp_path)
+def break_off(folder):
+    """Train until a rank raises, which is after a checkpoint."""
+    store = FolderStore(folder)
     with pytest.raises(errors.WrongBody, match="node 3 has another body"):
         train(JOB, store, BrokenPictures(records()), ONE_THREAD)
     assert checkpoints.latest_step(store) == 8
+    return store
 
+
+def test_what_a_rank_raises_is_heard(local_ray, tmp_path):
+    break_off(tmp_path)
+
+
+@pytest.mark.proof
+def test_a_training_goes_on_with_other_workers_and_stage(local_ray, plain, tmp_path):
+    store = break_off(tmp_path)
     two = TrainingConfig(workers=2, zero_stage=3, threads_per_worker=1)
     train(JOB, store, HeldPictures(records()), two)
     assert losses_in(tmp_path) == pytest.approx(plain[1], rel=ROUNDING)
