@@ -8,13 +8,15 @@ that comparison: results do not depend on it but for rounding, and a run that lo
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from share_dist.body import BodyConfig
 from share_dist.camera import CameraConfig
-from share_dist.errors import BadSetting, require_positive, require_share
+from share_dist.errors import BadSetting, nearest_name, require_positive, require_share
 from share_dist.fleet import FleetConfig
 from share_dist.landscape import LandscapeConfig
 from share_dist.learning import LearningConfig
@@ -102,6 +104,77 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise BadSetting(f"seed is {self.seed}, but it must be a whole number from 0 to 2**63 - 1.")
+
+
+def setting_types() -> dict[str, Any]:
+    """The type of every setting by its dotted name, such as ``rome.quantile``."""
+    return dict(_types_below(RunConfig, ""))
+
+
+def _types_below(config: type, prefix: str) -> list[tuple[str, Any]]:
+    hints = get_type_hints(config)
+    found: list[tuple[str, Any]] = []
+    for entry in fields(config):
+        kind, name = hints[entry.name], f"{prefix}{entry.name}"
+        found += _types_below(kind, f"{name}.") if is_dataclass(kind) else [(name, kind)]  # type: ignore[arg-type]
+    return found
+
+
+def require_setting(name: str, value: Any) -> None:
+    """Refuse a setting that is not there, or a value of a type that it does not take.
+
+    Raises:
+        errors.BadSetting: naming the nearest known setting, or the type that is wanted.
+    """
+    types = setting_types()
+    if name not in types:
+        raise BadSetting(f"there is no setting '{name}'{nearest_name(name, types)}")
+    if not _fits(value, types[name]):
+        raise BadSetting(f"{name} is {value!r}, but it takes {_type_in_words(types[name])}.")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind) and type(value) in map(type, get_args(kind))
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(kind))
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, get_origin(kind) or kind)
+
+
+def _type_in_words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(kind)))
+    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+    return words.get(kind, str(kind))
+
+
+def setting_of(config: RunConfig, name: str) -> Any:
+    """Return one setting's value by its dotted name."""
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def with_settings(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """Return the settings with some of them changed, by dotted names.
+
+    Raises:
+        errors.BadSetting: there is no such setting, its type is another, or its room refuses the value.
+    """
+    for name, value in settings.items():
+        require_setting(name, value)
+        config = _replaced(config, name.split("."), value)
+    return config
+
+
+def _replaced(config: Any, path: list[str], value: Any) -> Any:
+    first, *rest = path
+    return replace(config, **{first: _replaced(getattr(config, first), rest, value) if rest else value})
 
 
 def config_json(config: RunConfig, command: str) -> str:

@@ -108,6 +108,10 @@ class JobLost(ShareDistError):
     """A submitted job ended, again and again, without its command having ended."""
 
 
+class StudyRefused(ShareDistError):
+    """The database of a sweep's study cannot be reached, does not let us in, or holds something else."""
+
+
 class RepairFailed(ShareDistError):
     """No round was accepted: the model is as it was before."""
 

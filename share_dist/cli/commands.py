@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from share_dist.cli import cluster, measure, operate, stored
 from share_dist.cli.options import RenderOptions, RunOptions, read_options
+from share_dist.cli.sweep import sweep
 from share_dist.config import RunConfig
 from share_dist.render import RenderConfig
 
@@ -81,6 +82,7 @@ def report(words: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "share": share,
     "survey": survey,
+    "sweep": sweep,
     "train": train,
     "render": render,
     "report": report,

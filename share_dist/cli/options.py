@@ -39,7 +39,9 @@ class RenderOptions(RunOptions):
 Options = TypeVar("Options", bound=RunOptions)
 
 
-def read_options(kind: type[Options], command: str, words: list[str], description: str | None = None) -> Options:
+def read_options(
+    kind: type[Options], command: str, words: list[str], description: str | None = None, folder: str | None = None
+) -> Options:
     """Read RECIPE and options; an unknown option ends the program naming the nearest known one.
 
     Args:
@@ -47,6 +49,7 @@ def read_options(kind: type[Options], command: str, words: list[str], descriptio
         command: the command's name, for its help and its default folder.
         words: the rest of the line.
         description: what the help says of the command; its first line counts.
+        folder: the default folder under runs/, if it is not named after the recipe.
 
     Raises:
         errors.BadSetting: the recipe is missing or unknown.
@@ -57,7 +60,7 @@ def read_options(kind: type[Options], command: str, words: list[str], descriptio
         else:
             raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
     recipe = words[0]
-    folder = recipe if command in ("share", "train") else f"{recipe}-{command}"
+    folder = folder or (recipe if command in ("share", "train") else f"{recipe}-{command}")
     options = tyro.cli(
         kind,
         prog=f"share-dist {command} {recipe}",

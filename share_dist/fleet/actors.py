@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections import OrderedDict
@@ -20,7 +21,7 @@ from share_dist.errors import WrongBody
 from share_dist.models import Regressor, load_checkpoint
 from share_dist.render import Records, RenderConfig, Renderer, make_renderer
 from share_dist.scene import ViewPlan
-from share_dist.storage import open_store
+from share_dist.storage import Store, once, open_store
 from share_dist.survey import SurveyConfig, error_rows, factor_columns, parquet_from_rows
 
 T = TypeVar("T")
@@ -101,6 +102,30 @@ class _Worker:
         return Receipt(os.getpid(), ray.get_runtime_context().get_node_id())
 
 
+Block = tuple[dict[str, np.ndarray], Records]
+_BLOCK = "block.npz"
+
+
+def save_block(block: Block, store: Store) -> None:
+    """Keep the factors and the records of consecutive views, as they are."""
+    factors, records = block
+    named = {f"factor.{name}": array for name, array in factors.items()}
+    sink = io.BytesIO()
+    np.savez(sink, allow_pickle=False, **named, **{f"record.{name}": array for name, array in records.arrays().items()})
+    store.write_once(_BLOCK, sink.getvalue())
+
+
+def load_block(store: Store) -> Block:
+    """Read them back; nothing in the file can run code."""
+    with np.load(io.BytesIO(store.read(_BLOCK)), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    factors, records = (
+        {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
+        for kind in ("factor.", "record.")
+    )
+    return factors, Records(**records)
+
+
 @ray.remote(max_restarts=-1, max_task_retries=-1)
 class RenderActor(_Worker):
     """View numbers in, records out."""
@@ -127,10 +152,16 @@ class RenderActor(_Worker):
         """Return the records with these view numbers, in their order."""
         return self.renderer.records(self.plans[plan].views(numbers, self.body))
 
-    def block(self, plan: Parcel, start: int, stop: int) -> tuple[dict[str, np.ndarray], Records]:
-        """Return the factors and the records of consecutive views."""
-        views = self.plans[plan].views(range(start, stop), self.body)
-        return factor_columns(views), self.renderer.records(views)
+    def block(
+        self, plan: Parcel, start: int, stop: int, kept: Store | None = None
+    ) -> tuple[dict[str, np.ndarray], Records]:
+        """Return the factors and the records of consecutive views, from where they are kept if they are."""
+
+        def render() -> Block:
+            views = self.plans[plan].views(range(start, stop), self.body)
+            return factor_columns(views), self.renderer.records(views)
+
+        return render() if kept is None else once(kept, f"views-{start:06d}-{stop:06d}", render, save_block, load_block)
 
     def shard(self, plan: Parcel, card: dict[str, Any], index: int, uri: str) -> int:
         """Write one shard of a data set into a store that every node sees, and return its number of views."""

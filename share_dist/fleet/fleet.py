@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,7 @@ from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
-from share_dist.storage import Background, Store, together
+from share_dist.storage import Background, Store, content_key, inside, together
 from share_dist.survey import BLOCK, Survey, SurveyConfig, block_ranges, open_survey, survey_meta, write_block
 from share_dist.survey.blocks import done_blocks, read_block
 
@@ -46,15 +47,33 @@ class Fleet:
     Joins the cluster that is there, or starts Ray on this machine and ends it afterwards. Actors start at their
     first use. A killed one is started again and its work repeated; nodes that join get actors, and those of a node that
     leaves are given up. Results are the same bits.
+
+    Attributes:
+        surveyed: views measured so far, without those that a store held already.
+        survey_seconds: how long that took once actors were there.
     """
 
     def __init__(
-        self, config: FleetConfig | None = None, body: BodyConfig | None = None, render: RenderConfig | None = None
+        self,
+        config: FleetConfig | None = None,
+        body: BodyConfig | None = None,
+        render: RenderConfig | None = None,
+        kept: Store | None = None,
     ):
-        self.config, self.render_config = config or FleetConfig(), render or RenderConfig()
+        """Prepare a fleet; nothing starts before the ``with`` block.
+
+        Args:
+            config: how many actors, and where.
+            body: who is rendered.
+            render: how.
+            kept: where the pictures of surveys are kept for other surveys of the same views, which then need not
+                render them again; None keeps none.
+        """
+        self.config, self.render_config, self.kept = config or FleetConfig(), render or RenderConfig(), kept
         # Actors of a cluster that was there before work in folders of their own.
         self.body_config = (body or BodyConfig()).absolute()
         self.name = f"fleet-{uuid.uuid4().hex[:8]}"
+        self.surveyed, self.survey_seconds = 0, 0.0
         self._started_ray = False
         self._pools: dict[str, Pool] = {}
         self._keeper = Keeper(self.config, lambda: dict(self._pools))
@@ -147,11 +166,10 @@ class Fleet:
             errors.WorkersLost: no actor became ready, or nothing was finished for too long.
             errors.StorageFull: the disk filled up; finished blocks are kept.
         """
-        config = config or SurveyConfig()
-        config = replace(config, precision=settled_precision(config.precision, self.device))
+        config = self._settled(config)
         weights, network_hash = self._read_model(model)
         blocks = block_ranges(count)
-        open_survey(store, survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config))
+        open_survey(store, self._meta(network_hash, plan, count, config))
         done = done_blocks(store)
         missing = [block for index, block in enumerate(blocks) if index not in done]
         if missing:
@@ -159,6 +177,19 @@ class Fleet:
             together(lambda index: read_block(store, index), sorted(done))
             self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
         return Survey.load(store)
+
+    def survey_key(
+        self, model: Path | str | bytes | Regressor, plan: ViewPlan, count: int, config: SurveyConfig | None = None
+    ) -> str:
+        """Name a survey after all that decides its rows: surveys of one name are one survey."""
+        return content_key(self._meta(self._read_model(model)[1], plan, count, self._settled(config)))
+
+    def _settled(self, config: SurveyConfig | None) -> SurveyConfig:
+        config = config or SurveyConfig()
+        return replace(config, precision=settled_precision(config.precision, self.device))
+
+    def _meta(self, network_hash: str, plan: ViewPlan, count: int, config: SurveyConfig) -> dict[str, Any]:
+        return survey_meta(plan, count, network_hash, self.body.hash, self.render_config, config)
 
     def _compute(
         self,
@@ -171,15 +202,17 @@ class Fleet:
         count: int,
     ) -> None:
         renderers, evaluators, parcel = self.renderers, self.evaluators, plan_parcel(plan)
+        pictures = self.kept and inside(self.kept, content_key(plan.hash, self.body.hash, asdict(self.render_config)))
         progress = ViewProgress(label, count, count - sum(map(len, blocks)), f"{renderers.size} renderers")
         answers = stream_blocks(
             blocks,
             renderers,
             evaluators,
-            lambda actor, block: actor.block.remote(parcel, block.start, block.stop),
+            lambda actor, block: actor.block.remote(parcel, block.start, block.stop, pictures),
             lambda actor, records: actor.rows.remote(model, config, records),
             self.config.stall_timeout_s,
         )
+        started = time.monotonic()
         with Background[int]() as commits:
             for block, parquet in answers:
                 commits.start(lambda block=block, parquet=parquet: _commit(store, block, parquet))
@@ -187,6 +220,8 @@ class Fleet:
                     progress.add(views)
             for views in commits.finished(all_of_it=True):
                 progress.add(views)
+        self.surveyed += sum(map(len, blocks))
+        self.survey_seconds += time.monotonic() - started
         if self.config.evaluator_gpus:
             self._pools.pop("evaluators").drop()
 

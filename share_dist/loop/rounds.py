@@ -1,10 +1,10 @@
-"""One round of SHARE: find where the model is worst, train on it there, look again, accept or take back."""
+"""The rounds of SHARE: find where the model is worst, train on it there, look again, accept or take back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import round_plan, steer_plans
+from share_dist.loop.progress import StageProgress
 from share_dist.models import blend_checkpoints
 from share_dist.rome import Regions, choose_cameras, find_regions
 from share_dist.scene import ViewPlan, person_spaces
@@ -45,6 +46,10 @@ class Attempt:
         """Where the try lies in the run."""
         return attempt_folder(self.round, self.attempt)
 
+    def row(self) -> dict[str, Any]:
+        """One entry of `rounds` in summary.json."""
+        return asdict(self)
+
 
 def round_folder(index: int) -> str:
     """Folder of a round in the run, `round-00` first."""
@@ -64,15 +69,33 @@ class Run:
     store: Store
     fleet: Fleet
 
+    shared: Store | None = None
+    """Where other runs find this one's steer surveys, by what they measure; None keeps them in the run's folders."""
+
     def steer(self, model: bytes, folder: str, label: str) -> Surveys:
-        """Survey a model on the steer views, under a folder of the run."""
-        count = self.config.survey.steer_views
-        return {
-            name: self.fleet.survey(
-                model, plan, count, inside(self.store, f"{folder}/{name}"), self.config.survey, f"{label} {name}"
-            )
-            for name, plan in steer_plans(self.config).items()
-        }
+        """Survey a model on the steer views, under a folder of the run or where it is shared."""
+        count, config = self.config.survey.steer_views, self.config.survey
+        surveys = {}
+        for name, plan in steer_plans(self.config).items():
+            store = inside(self.store, f"{folder}/{name}")
+            if self.shared is not None:
+                store = inside(self.shared, f"surveys/{self.fleet.survey_key(model, plan, count, config)}")
+            surveys[name] = self.fleet.survey(model, plan, count, store, config, f"{label} {name}")
+        return surveys
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands after a round."""
+
+    model: bytes
+    """The last model that was accepted, the base model at first."""
+
+    steer: Surveys
+    """Its surveys on steer views."""
+
+    attempts: tuple[Attempt, ...] = ()
+    """Every try so far."""
 
 
 def camera_pool(run: Run) -> list[Camera]:
@@ -199,6 +222,15 @@ def attempts_of_round(
             return
 
 
-def attempt_row(attempt: Attempt) -> dict[str, Any]:
-    """One entry of `rounds` in summary.json."""
-    return asdict(attempt)
+def rounds(run: Run, base: bytes, base_steer: Surveys, progress: StageProgress) -> Iterator[Standing]:
+    """Go through all rounds, each from the last accepted model, and yield where the run stands after each."""
+    standing, pool = Standing(base, base_steer), camera_pool(run)
+    for index in range(run.config.share.rounds):
+        with progress.stage(f"round {index + 1}"):
+            for attempt, better, after in attempts_of_round(
+                run, index, standing.model, base_steer, standing.steer, pool
+            ):
+                progress.say(f"round {index + 1} {'accepted' if attempt.accepted else 'REJECTED'}: {attempt.why}")
+                tried = (*standing.attempts, attempt)
+                standing = Standing(better, after, tried) if attempt.accepted else replace(standing, attempts=tried)
+        yield standing

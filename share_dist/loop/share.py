@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,8 @@ from share_dist.config import RunConfig, config_json, plain
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
-from share_dist.loop.judging import headline, judge_counts, judge_figures, judge_surveys
+from share_dist.loop.figures import headline, model_figures
+from share_dist.loop.judging import judge_counts, judge_surveys
 from share_dist.loop.plans import judge_plans, steer_plans
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import (
@@ -23,10 +25,8 @@ from share_dist.loop.rounds import (
     Attempt,
     Run,
     Surveys,
-    attempt_row,
-    attempts_of_round,
-    camera_pool,
     round_folder,
+    rounds,
     stored_landscape,
     stored_plan,
 )
@@ -76,11 +76,11 @@ def _share(run: Run, base: bytes, title: str) -> RunResult:
         base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
     with progress.stage("judge before"):
         before = judge_surveys(run, base, "judge-before", "before")
-    model, attempts = _rounds(run, base, base_steer, progress)
-    run.store.overwrite(FINAL_MODEL, model)
+    *_, last = rounds(run, base, base_steer, progress)
+    run.store.overwrite(FINAL_MODEL, last.model)
     with progress.stage("judge after"):
-        after = judge_surveys(run, model, "judge-after", "after")
-    summary = {"title": title, **_summary(run, attempts, base_landscape, before, after)}
+        after = judge_surveys(run, last.model, "judge-after", "after")
+    summary = {"title": title, **_summary(run, last.attempts, base_landscape, before, after)}
     with progress.stage("report"):
         once(run.store, EXHIBITS, lambda: _exhibits(run, before, after), save_arrays, load_arrays)
         _write_summary(run, summary, progress)
@@ -90,8 +90,8 @@ def _share(run: Run, base: bytes, title: str) -> RunResult:
 
 
 def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:
-    rounds = [stored_landscape(run, index) for index in range(run.config.share.rounds)]
-    return sphere_arrays(run, before, after, rounds) | gallery_arrays(run, before["all_cameras"])
+    aimed_by = [stored_landscape(run, index) for index in range(run.config.share.rounds)]
+    return sphere_arrays(run, before, after, aimed_by) | gallery_arrays(run, before["all_cameras"])
 
 
 def _write_summary(run: Run, summary: dict[str, Any], progress: StageProgress) -> None:
@@ -99,31 +99,17 @@ def _write_summary(run: Run, summary: dict[str, Any], progress: StageProgress) -
     run.store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
 
 
-def _rounds(run: Run, base: bytes, base_steer: Surveys, progress: StageProgress) -> tuple[bytes, list[Attempt]]:
-    """All rounds, each from the last accepted model; returns that model and every try."""
-    model, steer, pool = base, base_steer, camera_pool(run)
-    history: list[Attempt] = []
-    for index in range(run.config.share.rounds):
-        with progress.stage(f"round {index + 1}"):
-            for attempt, better, after in attempts_of_round(run, index, model, base_steer, steer, pool):
-                history.append(attempt)
-                progress.say(f"round {index + 1} {'accepted' if attempt.accepted else 'REJECTED'}: {attempt.why}")
-                if attempt.accepted:
-                    model, steer = better, after
-    return model, history
-
-
 def _summary(
-    run: Run, attempts: list[Attempt], base_landscape: Landscape, before: Surveys, after: Surveys
+    run: Run, attempts: Sequence[Attempt], base_landscape: Landscape, before: Surveys, after: Surveys
 ) -> dict[str, Any]:
     config = run.config
-    figures = [judge_figures(surveys, base_landscape, config.landscape) for surveys in (before, after)]
+    figures = [model_figures(surveys, base_landscape, config.landscape) for surveys in (before, after)]
     body = run.fleet.body
     return {
         "before": figures[0],
         "after": figures[1],
         "headline": headline(figures[0], figures[1]),
-        "rounds": [attempt_row(attempt) for attempt in attempts],
+        "rounds": [attempt.row() for attempt in attempts],
         "seed": config.seed,
         "body": {"name": body.name, "hash": body.hash},
         "models": {"before": before["everyday"].meta["model_hash"], "after": after["everyday"].meta["model_hash"]},
@@ -157,5 +143,5 @@ def expected_seconds(config: RunConfig) -> dict[str, float]:
     judge_s = sum(judge_counts(config.survey.judge_views).values()) / 500
     learning = config.learning
     train_s = 12 + learning.fresh_views * (1 + learning.reuse) / 600
-    rounds = {f"round {index + 1}": train_s + 2 * survey_s + 3 for index in range(config.share.rounds)}
-    return {"base survey": 12 + survey_s, "judge before": judge_s, **rounds, "judge after": judge_s, "report": 12}
+    each = {f"round {index + 1}": train_s + 2 * survey_s + 3 for index in range(config.share.rounds)}
+    return {"base survey": 12 + survey_s, "judge before": judge_s, **each, "judge after": judge_s, "report": 12}

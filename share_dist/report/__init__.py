@@ -1,10 +1,11 @@
 """Tables and pictures of a run; one self-contained HTML page.
 
-A *story* is what a run has to tell, as plain numbers and pictures. This room turns a story into bytes; it runs no
-model, renders no views and reads no store.
+A *story* is what a run or a sweep has to tell, as plain numbers and pictures. This room turns a story into bytes; it
+runs no model, renders no views and reads no store.
 
     write_report(story)       -> bytes    the page: HTML without network or libraries
     readme_picture(story)     -> bytes    the same in one picture, PNG
+    write_sweep_report(story) -> bytes    the page of a sweep, of the same kind
     table_text(summary)       -> str      the figures, for the end of a run in a terminal
     full_perspective(...)     -> pixels   where an estimate puts its mesh in the crop, as the losses read it
     weak_perspective(...)     -> pixels   the same by SPIN's reading, without a frame around the crop
@@ -24,4 +25,9 @@ from share_dist.report.story import RoundMark as RoundMark
 from share_dist.report.story import SphereSample as SphereSample
 from share_dist.report.story import Story as Story
 from share_dist.report.story import SurveyRows as SurveyRows
+from share_dist.report.sweep_page import write_sweep_report as write_sweep_report
+from share_dist.report.sweep_story import Importance as Importance
+from share_dist.report.sweep_story import Repeat as Repeat
+from share_dist.report.sweep_story import SweepStory as SweepStory
+from share_dist.report.sweep_story import SweepTrial as SweepTrial
 from share_dist.report.tables import table_text as table_text

@@ -77,10 +77,6 @@ function texture(grid, scale) {
 
 // Stripes are drawn in screen space, so that they look alike everywhere and never like a value.
 const grey = (level) => (255 << 24 | (level + 8) << 16 | level << 8 | level) >>> 0;
-const isDark = () => {
-  const { theme } = document.documentElement.dataset;
-  return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-};
 let greys = [];
 const chooseGreys = () => { greys = (isDark() ? [44, 74, 56] : [228, 206, 186]).map(grey); };
 chooseGreys();

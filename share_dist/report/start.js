@@ -114,10 +114,7 @@ for (const button of all('.where')) {
     one('#spheres').scrollIntoView({ behavior: 'smooth' });
   });
 }
-one('#theme').addEventListener('click', () => {
-  document.documentElement.dataset.theme = isDark() ? 'light' : 'dark';
-  repaintAll();
-});
+document.addEventListener('theme', repaintAll);
 let resized = 0, widthBefore = window.innerWidth;
 window.addEventListener('resize', () => {
   // Phones change their height while scrolling; only a new width needs new drawings.

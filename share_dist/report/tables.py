@@ -182,6 +182,12 @@ def seconds_html(summary: Mapping[str, Any]) -> str:
     return f"<table class='seconds'><tbody>{rows}</tbody></table>" if rows else ""
 
 
+def pairs_html(values: Mapping[str, Any]) -> str:
+    """Names and values as a definition list."""
+    rows = "".join(f"<div><dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd></div>" for k, v in values.items())
+    return f"<dl class='pairs'>{rows}</dl>" if rows else "<p class='quiet'>none recorded</p>"
+
+
 def flat(nested: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     """Leaves of nested mappings with dotted names."""
     leaves: list[tuple[str, Any]] = []

@@ -8,6 +8,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     read_address(uri)               -> bytes   one file of a folder or a bucket
     open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
+    content_key(parts, ...)         -> str     a stage's name by all that decides it, where runs share it
     inside(store, name)             -> Store   the part of a store below `name`
     verified(stage)                 -> stage   compared with its manifest, its bytes in memory
     require_same(store, key, wanted, ...)      refuses a store that describes something else
@@ -26,12 +27,14 @@ from share_dist.storage.folder import FolderStore as FolderStore
 from share_dist.storage.folder import writing as writing
 from share_dist.storage.once import checked as checked
 from share_dist.storage.once import commit as commit
+from share_dist.storage.once import content_key as content_key
 from share_dist.storage.once import is_committed as is_committed
 from share_dist.storage.once import manifest_files as manifest_files
 from share_dist.storage.once import once as once
 from share_dist.storage.once import verified as verified
 from share_dist.storage.preflight import check as check
 from share_dist.storage.run import open_run as open_run
+from share_dist.storage.run import refuse_differences as refuse_differences
 from share_dist.storage.run import require_same as require_same
 from share_dist.storage.stores import MACHINERY as MACHINERY
 from share_dist.storage.stores import MANIFEST as MANIFEST

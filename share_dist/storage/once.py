@@ -43,6 +43,11 @@ def once(
     return load(held)
 
 
+def content_key(*parts: Any) -> str:
+    """Name a thing after all that decides it, given as JSON values: what has the same name is the same thing."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
 def is_committed(stage: Store) -> bool:
     """Whether the stage was finished: its manifest is there."""
     return stage.exists(MANIFEST)

@@ -98,6 +98,11 @@ def require_same(store: Store, key: str, wanted: Any, otherwise: str, remedy: st
             f"{store.uri(key)} is not JSON ({error}), so nobody can say what this folder holds.\n"
             "  Choose another --out, or delete the folder."
         ) from error
+    refuse_differences(found, wanted, otherwise, remedy)
+
+
+def refuse_differences(found: Any, wanted: Any, otherwise: str, remedy: str) -> None:
+    """Raise OtherRun when two JSON values differ, with what differs between the two sentences."""
     lines = list(_differences(found, wanted))
     if lines:
         more = [f"and {len(lines) - _SHOWN_DIFFERENCES} more"] if len(lines) > _SHOWN_DIFFERENCES else []

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -17,7 +18,7 @@ import pytest
 from share_dist import errors
 from share_dist.models import ModelConfig, checkpoint_bytes, make_model
 from share_dist.storage import FolderStore
-from share_dist.survey import Survey
+from share_dist.survey import Survey, SurveyConfig
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,31 @@ def test_a_survey_is_the_plain_loops_and_is_found_when_asked_for_again(fleet, mo
     started = time.perf_counter()
     assert_same_rows(fleet.survey(model, plan, 300, FolderStore(tmp_path)), plain)
     assert time.perf_counter() - started < 2
+
+
+def test_kept_pictures_serve_another_model_with_the_same_rows(fleet, model, plan, plain, tmp_path, monkeypatch):
+    other = make_model(ModelConfig(input_px=48), seed=3).eval()
+    fresh = fleet.survey(other, plan, 300, FolderStore(tmp_path / "fresh"))
+    monkeypatch.setattr(fleet, "kept", FolderStore(tmp_path / "kept"))
+    assert_same_rows(fleet.survey(model, plan, 300, FolderStore(tmp_path / "first")), plain)
+    stored = sorted((tmp_path / "kept").rglob("block.npz"))
+    times = [path.stat().st_mtime_ns for path in stored]
+    again = fleet.survey(other, plan, 300, FolderStore(tmp_path / "again"))
+    assert_same_rows(again, fresh)
+    assert len(stored) == 2
+    assert [path.stat().st_mtime_ns for path in stored] == times
+
+
+def test_a_survey_is_named_after_all_that_decides_its_rows(fleet, model, plan):
+    key = fleet.survey_key(model, plan, 300)
+    assert key == fleet.survey_key(checkpoint_bytes(model, {"body_hash": fleet.body.hash}), plan, 300)
+    others = [
+        fleet.survey_key(make_model(ModelConfig(input_px=48), seed=3), plan, 300),
+        fleet.survey_key(model, replace(plan, seed=12), 300),
+        fleet.survey_key(model, plan, 301),
+        fleet.survey_key(model, plan, 300, SurveyConfig(batch_size=32)),
+    ]
+    assert len({key, *others}) == 5
 
 
 def test_pictures_never_reach_the_driver(fleet, model, plan, tmp_path, monkeypatch):

@@ -11,7 +11,8 @@ import pytest
 
 from share_dist.camera import AllCameras, Mixture
 from share_dist.config import ShareConfig, config_json
-from share_dist.loop.judging import headline, judge_counts
+from share_dist.loop.figures import headline
+from share_dist.loop.judging import judge_counts
 from share_dist.loop.plans import judge_plans, round_plan, steer_plans, view_plan
 from share_dist.loop.progress import StageProgress, minutes
 from share_dist.loop.rounds import judge_attempt

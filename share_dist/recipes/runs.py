@@ -1,4 +1,4 @@
-"""Named runs and named search spaces.
+"""Named runs.
 
 A recipe is a function that returns a complete `RunConfig`; its name is the second word of a command line, and every
 setting in it can be changed there.

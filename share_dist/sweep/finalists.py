@@ -1,0 +1,63 @@
+"""How sure the best is: the best few trials and the default again, on people and views that nothing was chosen by."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from ray.tune import Callback
+
+from share_dist.sweep.config import SweepConfig
+from share_dist.sweep.outcome import Outcome, TrialRow, candidates, gains_in_words, outcome_of
+from share_dist.sweep.search import figures_of
+from share_dist.sweep.study import REPEATS
+from share_dist.sweep.trial import is_finite
+
+log = logging.getLogger("share_dist")
+
+
+def finalists(outcome: Outcome, config: SweepConfig) -> list[TrialRow]:
+    """The default, and the best few trials besides it."""
+    others = [row for row in candidates(outcome.done, config.figures) if row.number != 0]
+    return [row for row in (outcome.default, *others[: config.finalists]) if row is not None and row.fate == "done"]
+
+
+def points_to_repeat(study: optuna.Study, config: SweepConfig, seed: int) -> list[dict[str, Any]]:
+    """What is still to be run: every finalist on every seed, one seed after the other, so that equals are compared."""
+    outcome = outcome_of(study, config)
+    done = outcome.repeats
+    return [
+        {"number": row.number, "settings": row.settings, "seed": other}
+        for other in range(seed + 1, seed + 1 + config.repeats)
+        for row in finalists(outcome, config)
+        if other not in done.get(row.number, {})
+    ]
+
+
+class RepeatProgress(Callback):
+    """Keeps in the study what a finalist gained on another seed, and says so."""
+
+    def __init__(self, study: optuna.Study, total: int) -> None:
+        self.study, self.total, self.done = study, total, 0
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        """Keep the figures of the last round."""
+        point = trial.config["point"]
+        if "failed" in result:
+            log.info("  trial %d on seed %d failed: %s", point["number"], point["seed"], result["failed"])
+        if result.get("percent") != 100 or not is_finite(figures_of(result)):
+            return
+        keep_repeat(self.study, point["number"], point["seed"], figures_of(result))
+        self.done += 1
+        gains = gains_in_words(result)
+        log.info("%d/%d repeats; trial %d on seed %d: %s", self.done, self.total, point["number"], point["seed"], gains)
+
+
+def keep_repeat(study: optuna.Study, number: int, seed: int, figures: Mapping[str, Any]) -> None:
+    """Write into the study what a trial gained on another seed; a finished trial of Optuna's takes no more itself."""
+    kept = json.loads(json.dumps(study.user_attrs.get(REPEATS, {})))
+    kept.setdefault(str(number), {})[str(seed)] = dict(figures)
+    study.set_user_attr(REPEATS, kept)

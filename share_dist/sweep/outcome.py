@@ -1,0 +1,135 @@
+"""What a study has found: its trials in order, the best of them, and by what rule it is the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial
+
+from share_dist.sweep.config import FIGURES, SweepConfig
+from share_dist.sweep.search import fate, rounded
+from share_dist.sweep.study import REASON, REPEATS, ROUNDS
+
+Gains = Mapping[str, float]
+"""Figures of a repair by their names; gains in per cent."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial as tables and pages tell it."""
+
+    number: int
+    fate: str
+    settings: dict[str, Any]
+    gains: Gains = field(default_factory=dict)
+    """After its last round."""
+
+    rounds: tuple[dict[str, Any], ...] = ()
+    reason: str | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it worked, without what lay between a killed driver and its next start."""
+        return self.rounds[-1]["trial_seconds"] if self.rounds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a study has found so far."""
+
+    trials: list[TrialRow]
+    figures: tuple[str, ...]
+    """The objectives, the first one first."""
+
+    repeats: dict[int, dict[int, Gains]]
+    """Finalists on other seeds: number → seed → gains."""
+
+    @property
+    def default(self) -> TrialRow | None:
+        """The recipe's own settings, which are always tried first."""
+        return next((row for row in self.trials if row.number == 0), None)
+
+    @property
+    def done(self) -> list[TrialRow]:
+        """The trials that came to their end, with figures that can be compared."""
+        return [row for row in self.trials if row.fate == "done"]
+
+    @property
+    def fates(self) -> Counter[str]:
+        """How many trials ended how."""
+        return Counter(row.fate for row in self.trials)
+
+    @property
+    def front(self) -> list[int]:
+        """Numbers of the trials of which no other is better in every objective."""
+        found = pareto_front([[row.gains[name] for name in self.figures] for row in self.done])
+        return [self.done[place].number for place in found]
+
+    @property
+    def best(self) -> TrialRow | None:
+        """The trial that is recommended.
+
+        Once finalists were repeated their means over those seeds decide, for of many trials the highest was lucky too.
+        """
+        if len(self.repeats) < 2 or 0 not in self.repeats:
+            return next(iter(candidates(self.done, self.figures)), None)
+        seeds = set.intersection(*(set(found) for found in self.repeats.values()))
+        means = {
+            number: {name: float(np.mean([found[seed][name] for seed in seeds])) for name in self.figures}
+            for number, found in self.repeats.items()
+        }
+        rows = [replace(row, gains=means[row.number]) for row in self.done if row.number in means]
+        best = candidates(rows, self.figures)[0]
+        return next(row for row in self.done if row.number == best.number)
+
+
+def outcome_of(study: optuna.Study, config: SweepConfig) -> Outcome:
+    """Read a study."""
+    rows = [_row(trial) for trial in study.get_trials(deepcopy=False)]
+    kept = study.user_attrs.get(REPEATS, {})
+    repeats = {int(number): {int(seed): gains for seed, gains in found.items()} for number, found in kept.items()}
+    return Outcome(rows, config.figures, repeats)
+
+
+def _row(trial: FrozenTrial) -> TrialRow:
+    rounds = tuple(trial.user_attrs.get(ROUNDS, ()))
+    gains = {name: value for name, value in rounds[-1].items() if name.endswith("_gain_percent")} if rounds else {}
+    settings = {name: rounded(value) for name, value in trial.params.items()}
+    return TrialRow(trial.number, fate(trial), settings, gains, rounds, trial.user_attrs.get(REASON))
+
+
+def candidates(done: Sequence[TrialRow], figures: Sequence[str]) -> list[TrialRow]:
+    """The trials that are no worse than the default in all objectives but the first, highest in the first one first.
+
+    So nothing is paid for with the other objectives, such as everyday views.
+    """
+    default = next((row for row in done if row.number == 0), None)
+    allowed = [row for row in done if default is None or _no_worse(row.gains, default.gains, figures[1:])]
+    return sorted(allowed, key=lambda row: -row.gains[figures[0]])
+
+
+def _no_worse(gains: Gains, than: Gains, figures: Sequence[str]) -> bool:
+    return all(gains[name] >= than[name] for name in figures)
+
+
+def pareto_front(values: Sequence[Sequence[float]]) -> list[int]:
+    """Places of the points of which no other is as good in every value and better in one; more is better."""
+
+    def beaten(one: Sequence[float]) -> bool:
+        return any(
+            all(a >= b for a, b in zip(other, one, strict=True)) and any(a > b for a, b in zip(other, one, strict=True))
+            for other in values
+        )
+
+    return [place for place, one in enumerate(values) if not beaten(one)]
+
+
+def gains_in_words(gains: Mapping[str, Any]) -> str:
+    """The figures of a repair, errors going down being good: `worst tenth -23.1 %, everyday +0.4 %`."""
+    named = {word.replace("-", " "): gains[figure] for word, figure in FIGURES.items() if figure in gains}
+    return ", ".join(f"{word} {-gain:+.1f} %" for word, gain in named.items())

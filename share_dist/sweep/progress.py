@@ -1,0 +1,51 @@
+"""What a sweep says while it runs: a line for each round and each trial, with the best so far and the time left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from ray.tune import Callback
+
+from share_dist.loop.progress import minutes
+from share_dist.sweep.outcome import gains_in_words, outcome_of
+from share_dist.sweep.search import StudySearch
+
+log = logging.getLogger("share_dist")
+
+
+class SweepProgress(Callback):
+    """Prints how far the sweep is whenever a trial reports or ends."""
+
+    def __init__(self, search: StudySearch, trials: int) -> None:
+        self.search, self.trials = search, trials
+        self.started, self.before = time.monotonic(), self._done()
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        """Say what a round of a trial brought."""
+        if "round" in result:
+            number = trial.config["number"]
+            log.info("  trial %d, round %d: %s", number, result["round"], gains_in_words(result))
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Say how many trials are done, which is the best, and how long the rest will take."""
+        log.info("%s", self.line())
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """The same for a trial whose process died."""
+        log.info("%s", self.line())
+
+    def _done(self) -> int:
+        return sum(trial.state.is_finished() for trial in self.search.study.trials)
+
+    def line(self) -> str:
+        """The sweep in one line."""
+        outcome = outcome_of(self.search.study, self.search.config)
+        done, fresh = self._done(), self._done() - self.before
+        each = (time.monotonic() - self.started) / max(fresh, 1)
+        left = "" if done >= self.trials else f"; about {minutes(each * (self.trials - done))} left"
+        best = outcome.best
+        found = f"best is trial {best.number}: {gains_in_words(best.gains)}" if best else "no best yet"
+        fates = "".join(f", {outcome.fates[word]} {word}" for word in ("ended early", "failed") if outcome.fates[word])
+        return f"{done}/{self.trials} trials{fates}; {found}{left}"

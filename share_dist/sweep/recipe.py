@@ -1,0 +1,84 @@
+"""The best settings of a sweep as a run of their own, at full length."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from share_dist import errors
+from share_dist.config import RunConfig, setting_of, setting_types, with_settings
+from share_dist.recipes import find_recipe
+from share_dist.storage import Store, open_store
+from share_dist.sweep.study import SUMMARY
+from share_dist.sweep.trial import CONFIG, with_point
+
+
+def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
+    """Return the name and the settings of the recipe that a sweep found, ready to be run.
+
+    What the sweep was given besides, such as a model or a body, goes along; its seed does not, for its people have
+    chosen these settings.
+
+    Args:
+        name: a folder under runs/, or any folder or bucket that holds a sweep.
+        recipe: what the settings are put into; None for the recipe that the sweep shortened.
+
+    Raises:
+        errors.BadSetting: there is no sweep, or it has found nothing yet.
+    """
+    store = open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}")
+    given = _read(store, CONFIG, "holds no sweep")
+    if given.get("command") != "sweep":
+        raise errors.BadSetting(f"{store.uri()} holds a run of `share-dist {given.get('command')}`, and no sweep.")
+    best = _read(store, SUMMARY, "holds a sweep that has not ended yet")["best"]
+    if best is None:
+        raise errors.BadSetting(f"no trial of the sweep in {store.uri()} came to its end, so it has no best settings.")
+    own = find_recipe(given["recipe"])
+    carried = changes(own, _values(given))
+    chosen = recipe or given["recipe"]
+    return chosen, with_point(with_settings(find_recipe(chosen), carried), best["settings"])
+
+
+def _read(store: Store, key: str, otherwise: str) -> dict[str, Any]:
+    if not store.exists(key):
+        raise errors.BadSetting(
+            f"{store.uri()} {otherwise}: {key} is missing.\n  Give the --out of a sweep, or its name under runs/."
+        )
+    return json.loads(store.read(key))
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a sweep's config.json by their dotted names, of the types that they had."""
+    types, found = setting_types(), {}
+    for name, kind in types.items():
+        room, _, rest = name.partition(".")
+        if room in given and rest:
+            value: Any = given
+            for part in name.split("."):
+                value = value[part]
+            value = tuple(value) if isinstance(value, list) else value
+            found[name] = Path(value) if Path in get_args(kind) and value is not None else value
+    return found
+
+
+def changes(config: RunConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that differ from the settings."""
+    return {name: value for name, value in values.items() if setting_of(config, name) != value}
+
+
+def as_options(config: RunConfig, recipe: RunConfig) -> str:
+    """What turns a recipe into these settings on a command line."""
+    words: list[str] = []
+    for name in setting_types():
+        value = setting_of(config, name)
+        if value == setting_of(recipe, name) or name.startswith(("fleet.", "training.")) or name == "seed":
+            continue
+        room, _, rest = name.replace("_", "-").rpartition(".")
+        if isinstance(value, bool):
+            words.append(f"--{room}.{'' if value else 'no-'}{rest}")
+        else:
+            words += [f"--{room}.{rest}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return shlex.join(words)

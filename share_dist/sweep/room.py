@@ -1,0 +1,72 @@
+"""How many trials run at a time: what the cluster has, divided by what a trial needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from share_dist import errors
+from share_dist.config import RunConfig
+from share_dist.fleet import ClusterNode, FleetConfig, labels_of, staying
+
+_LEADERS_SHARE = 0.05
+"""Part of the cores that no rank books, for the processes that lead trials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many trials a cluster holds at a time, and the cores with which each rank of one computes."""
+
+    trials: int
+    threads: int
+    arithmetic: str
+
+
+def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
+    """Divide the cluster among trials so that no trainer waits for another.
+
+    A rank takes a GPU, or the cores that it computes with: `training.threads-per-worker`, by default a whole node's
+    share. Renderers take what is left of the time, as they do beside a single run.
+
+    Raises:
+        errors.WorkersLost: not even one trial fits; the message has the arithmetic.
+    """
+    training = config.training
+    holders = [node for node in staying(nodes, labels_of(training.labels, "training.labels")) if node.cpus >= 1]
+    threads = training.threads_per_worker or max(int(min((node.cpus for node in holders), default=1)), 1)
+    if training.use_gpu:
+        each = [(node.name, int(node.gpus), "GPUs") for node in holders]
+        need = f"{training.workers} GPUs, one a worker"
+    else:
+        each = [(node.name, int(node.cpus // threads), f"times {threads} cores") for node in holders]
+        need = f"{training.workers} times {threads} cores, as each worker computes with so many"
+    ranks = sum(count for _, count, _ in each)
+    have = ", ".join(f"{name} has {count} {unit}" for name, count, unit in each) or "no node has a core"
+    arithmetic = f"a trial needs {need}; {have}: room for {ranks // training.workers} at a time"
+    if ranks < training.workers:
+        raise errors.WorkersLost(
+            f"no trial fits on this cluster: {arithmetic}.\n"
+            "  Set --training.workers or --training.threads-per-worker lower, or add nodes."
+        )
+    return Room(ranks // training.workers, threads, arithmetic)
+
+
+def share_of_room(config: RunConfig, room: Room, nodes: Sequence[ClusterNode]) -> RunConfig:
+    """Return a run's settings with its share of the cluster, so that as many trials as there is room for go on alike.
+
+    Ranks book what keeps others off their cores; all fleets together book what one would.
+    """
+    fleet, cpus = config.fleet, sum(int(node.cpus) for node in staying(nodes, labels_of(config.fleet.labels, "")))
+    actors = max(cpus // room.trials, 1)
+    booked = fleet.booked_share / room.trials
+    shared: FleetConfig = replace(
+        fleet,
+        render_actors=fleet.render_actors or actors,
+        evaluators=fleet.evaluators or (None if fleet.evaluator_gpus else actors),
+        booked_share=booked,
+    )
+    training = config.training
+    if not training.use_gpu:
+        cores = max(room.threads * (1 - fleet.booked_share - _LEADERS_SHARE), training.cpus_per_worker)
+        training = replace(training, threads_per_worker=room.threads, cpus_per_worker=cores)
+    return replace(config, fleet=shared, training=training)

@@ -1,0 +1,185 @@
+"""What a sweep leaves behind: its summary, its page, and a table for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import optuna
+
+from share_dist.config import RunConfig, setting_of
+from share_dist.loop.progress import minutes
+from share_dist.loop.share import versions
+from share_dist.recipes import SearchSpace, find_recipe, space_to_json
+from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
+from share_dist.storage import Store
+from share_dist.sweep.config import FIGURES, SweepConfig
+from share_dist.sweep.importance import importances
+from share_dist.sweep.outcome import Outcome, candidates, gains_in_words, outcome_of
+from share_dist.sweep.recipe import as_options
+from share_dist.sweep.study import SUMMARY
+from share_dist.sweep.trial import with_point
+
+PAGE = "report/index.html"
+
+
+def publish(
+    store: Store,
+    recipe: str,
+    config: RunConfig,
+    space: SearchSpace,
+    study: optuna.Study,
+    sweep: SweepConfig,
+    base_cost: Mapping[str, float],
+) -> tuple[Outcome, str, str]:
+    """Write summary and page of a sweep; return what it found, that as a table, and the page's address."""
+    outcome = outcome_of(study, sweep)
+    summary = {
+        "title": store.uri().rpartition("/")[2],
+        "recipe": recipe,
+        "objectives": list(sweep.figures),
+        "space": space_to_json(space),
+        "defaults": {name: setting_of(config, name) for name in space},
+        "trials": [asdict(row) for row in outcome.trials],
+        "front": outcome.front,
+        "best": asdict(outcome.best) if outcome.best else None,
+        "ranking": [asdict(row) for row in candidates(outcome.done, outcome.figures)],
+        "repeats": outcome.repeats,
+        "importances": {
+            figure: [asdict(found) for found in each] for figure, each in importances(study, sweep.figures).items()
+        },
+        "rule": rule(outcome, sweep),
+        "commands": commands(outcome, store, recipe, config),
+        "seconds": sum(row.seconds or 0.0 for row in outcome.trials),
+        "saved": saved(outcome, base_cost),
+        "versions": versions(),
+    }
+    store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
+    store.overwrite(PAGE, write_sweep_report(story_of(json.loads(json.dumps(summary)))))
+    return outcome, table_text(outcome, summary), store.uri(PAGE)
+
+
+def rule(outcome: Outcome, sweep: SweepConfig) -> str:
+    """Why the best is the best, in a sentence."""
+    first, *others = (name.replace("-", " ") for name in sweep.objectives)
+    spared = f", of those no worse than the default in {' and '.join(others)}" if others else ""
+    if outcome.repeats:
+        seeds = len({seed for found in outcome.repeats.values() for seed in found})
+        over = f"over {seeds} other seed{'s' if seeds > 1 else ''}"
+        return f"The finalist with the greatest mean gain in the {first} {over}{spared}."
+    return f"The trial with the greatest gain in the {first}{spared}."
+
+
+def commands(outcome: Outcome, store: Store, recipe: str, config: RunConfig) -> dict[str, str]:
+    """What to do next, each with the line to paste."""
+    if outcome.best is None:
+        return {}
+    whole = with_point(config, outcome.best.settings)
+    return {
+        "run the best settings at full length": f"share-dist share --from-sweep {store.uri()}",
+        "the same, spelt out": f"share-dist share {recipe} {as_options(whole, find_recipe(recipe))}",
+    }
+
+
+def saved(outcome: Outcome, base_cost: Mapping[str, float]) -> dict[str, float]:
+    """Seconds that trials did not spend because they shared what is equal, by this sweep's own measure.
+
+    The base model was surveyed once for all of them, and its survey drew the pictures that the surveys of all others
+    found again.
+    """
+    if not base_cost.get("views"):
+        return {}
+    each = base_cost["seconds"] / base_cost["views"]
+    ran = [row.rounds[-1] for row in outcome.trials if row.rounds]
+    views, spent = (sum(last.get(name, 0) for last in ran) for name in ("surveyed", "survey_seconds"))
+    return {
+        "base_survey_seconds": max(len(ran) - 1, 0) * base_cost["seconds"],
+        "pictures_seconds": views * each - spent,
+        "pictures_views": views,
+    }
+
+
+def story_of(summary: Mapping[str, Any]) -> SweepStory:
+    """Read what the page tells from a sweep's summary."""
+    words = {figure: name.replace("-", " ") for name, figure in FIGURES.items()}
+    return SweepStory(
+        title=summary["title"],
+        recipe=summary["recipe"],
+        figures={figure: words[figure] for figure in summary["objectives"]},
+        space={name: limits_in_words(part) for name, part in summary["space"].items()},
+        defaults=summary["defaults"],
+        trials=[_trial(row) for row in summary["trials"]],
+        front=summary["front"],
+        best=summary["best"]["number"] if summary["best"] else None,
+        rule=summary["rule"],
+        importances={
+            figure: [Importance(**found) for found in each] for figure, each in summary["importances"].items()
+        },
+        repeats=[
+            Repeat(number=int(number), gains={int(seed): gains for seed, gains in found.items()})
+            for number, found in summary["repeats"].items()
+        ],
+        commands=summary["commands"],
+        facts=facts(summary),
+    )
+
+
+def _trial(row: Mapping[str, Any]) -> SweepTrial:
+    rounds = row["rounds"]
+    return SweepTrial(
+        number=row["number"],
+        fate=row["fate"],
+        settings=row["settings"],
+        gains=row["gains"],
+        rounds=rounds,
+        reason=row["reason"],
+        minutes=rounds[-1]["trial_seconds"] / 60 if rounds else None,
+    )
+
+
+def limits_in_words(part: Mapping[str, Any]) -> str:
+    """A setting's limits as people read them: `0.3 to 3, log`."""
+    if "options" in part:
+        limits = " or ".join(json.dumps(option).strip('"') for option in part["options"])
+    else:
+        limits = f"{part['low']:g} to {part['high']:g}{', log' if part.get('log') else ''}"
+    when = ", ".join(f"{name} is {value}" for name, value in part.get("when", {}).items())
+    return f"{limits}, when {when}" if when else limits
+
+
+def facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What else is worth knowing of a sweep, in words."""
+    found = {"time in trials": minutes(summary["seconds"])}
+    shared = summary["saved"]
+    if shared:
+        found["saved by sharing"] = saved_in_words(shared)
+    return found | {f"version of {name}": version for name, version in summary["versions"].items()}
+
+
+def saved_in_words(shared: Mapping[str, float]) -> str:
+    """What trials did not do twice: `3 min 5 s: …`."""
+    total = shared["base_survey_seconds"] + shared["pictures_seconds"]
+    return (
+        f"{minutes(total)}: the base model's survey {minutes(shared['base_survey_seconds'])}, and pictures of "
+        f"{int(shared['pictures_views']):,} surveyed views {minutes(shared['pictures_seconds'])}"
+    )
+
+
+def table_text(outcome: Outcome, summary: Mapping[str, Any]) -> str:
+    """The end of a sweep in a terminal: the best trials, how sure that is, and what to do next."""
+    counts = ", ".join(f"{count} {word}" for word, count in outcome.fates.items())
+    lines = [f"{len(outcome.trials)} trials: {counts}", ""]
+    ranked = candidates(outcome.done, outcome.figures)[:5]
+    named = {row.number: row for row in (*ranked, *([outcome.default] if outcome.default else []))}
+    for row in named.values():
+        mark = "best" if outcome.best and row.number == outcome.best.number else ""
+        mark = mark or ("default" if row.number == 0 else "")
+        lines.append(f"  trial {row.number:<4} {mark:8} {gains_in_words(row.gains)}")
+    lines += ["", summary["rule"]]
+    if summary["saved"]:
+        lines.append(f"Saved by sharing: {saved_in_words(summary['saved'])}.")
+    for what, line in summary["commands"].items():
+        lines += ["", f"{what}:", f"  {line}"]
+    return "\n".join(lines)

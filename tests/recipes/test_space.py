@@ -1,0 +1,110 @@
+"""Search spaces: those we name can be searched, and one that cannot is refused before anything is tried."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from share_dist.errors import BadSetting
+from share_dist.recipes import (
+    SPACES,
+    OneOf,
+    Range,
+    checked_space,
+    find_recipe,
+    find_space,
+    space_from_json,
+    space_to_json,
+)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_named_space_can_be_searched_from_the_demo(name):
+    checked_space(find_space(name), find_recipe("demo"))
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_named_space_is_the_same_in_json(name):
+    assert space_from_json(json.loads(json.dumps(space_to_json(SPACES[name]))), "a file") == SPACES[name]
+
+
+def test_no_named_space_searches_what_only_costs_time():
+    dear = {"learning.fresh_views", "learning.reuse", "survey.steer_views", "share.attempts"}
+    assert not any(dear & space.keys() for space in SPACES.values())
+
+
+@pytest.mark.parametrize(
+    ("space", "answer"),
+    [
+        ({}, "is empty"),
+        ({"rome.quantile": Range(low=0.9, high=0.2)}, "0.9 to 0.2, which is empty"),
+        ({"rome.quantile": Range(low=0.5, high=0.5)}, "which is empty"),
+        ({"rome.kappa": Range(low=0.0, high=1.0, log=True)}, "low above 0"),
+        ({"rome.quantle": Range(low=0.2, high=0.9)}, "did you mean 'rome.quantile'"),
+        ({"rome.quantile": Range(low=0.2, high=1.5)}, "is a share"),
+        ({"share.rounds": Range(low=1.0, high=2.5)}, "takes a whole number"),
+        ({"rome.method": Range(low=0.0, high=1.0)}, "takes one of"),
+        ({"rome.method": OneOf(options=("rome",))}, "needs two different ones"),
+        ({"rome.method": OneOf(options=("rome", "hope"))}, "takes one of"),
+        (
+            {"rome.quantile": Range(low=0.6, high=0.9)},
+            "the recipe's own rome.quantile is 0.5, which lies outside 0.6…0.9",
+        ),
+        (
+            {"rome.quantile": Range(low=0.2, high=0.9, when={"rome.method": "rome"})},
+            "rome.method does not stand before it",
+        ),
+        (
+            {
+                "rome.method": OneOf(options=("rome", "greedy")),
+                "rome.quantile": Range(low=0.2, high=0.9, when={"rome.method": "uniform"}),
+            },
+            "lies outside 'rome', 'greedy'",
+        ),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(space, answer):
+    with pytest.raises(BadSetting, match=re.escape(answer)):
+        checked_space(space, find_recipe("demo"))
+
+
+def test_a_setting_that_is_not_asked_for_at_first_may_leave_the_recipes_value_outside():
+    space = {
+        "rome.method": OneOf(options=("rome", "greedy")),
+        "rome.greedy_share": Range(low=0.05, high=0.1, when={"rome.method": "greedy"}),
+    }
+    checked_space(space, find_recipe("demo"))
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "found list"),
+        ('{"rome.quantile": 0.5}', 'wanted is {"low"'),
+        ('{"rome.quantile": {"low": 0.2}}', 'wanted is {"low"'),
+        ('{"rome.quantile": {"low": 0.2, "high": 0.9, "step": 3}}', 'wanted is {"low"'),
+        ('{"rome.quantile": {"low": "a", "high": 0.9}}', "the limits of a range are numbers"),
+        ('{"rome.quantle": {"low": "a", "high": 0.9}}', "did you mean 'rome.quantile'"),
+    ],
+)
+def test_a_file_that_holds_no_space_is_refused_with_its_name(text, answer, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(BadSetting, match=re.escape(answer)):
+        find_space(str(file))
+
+
+def test_a_space_of_ones_own_is_read_from_its_file(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({"rome.quantile": {"low": 0.2, "high": 0.9}, "rome.method": {"options": ["rome"]}}))
+    assert find_space(str(file))["rome.quantile"] == Range(low=0.2, high=0.9)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_with_how_to_give_ones_own():
+    with pytest.raises(BadSetting, match=r"did you mean 'losses'(.|\n)*docs/sweeps.md"):
+        find_space("loses")
+    with pytest.raises(BadSetting, match="there is no file nowhere.json"):
+        find_space("nowhere.json")
