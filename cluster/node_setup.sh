@@ -12,6 +12,7 @@ for_tests=(
   iproute2 util-linux                # clusters of namespace nodes
   openssh-server openssh-client      # launching a cluster with `ray up`, on such nodes
   rsync
+  postgresql                         # a sweep's study in a database
 )
 packages=("${needed[@]}")
 [ "${1:-}" = node ] || packages+=("${for_tests[@]}")

@@ -15,7 +15,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes with two threads each: threads that spin while they wait take the core from those that compute.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-pytest_plugins = ("skips", "buckets")
+pytest_plugins = ("skips", "buckets", "postgres")
 
 # Before any room is imported: these check every call against its signature while testing, which users never pay for.
 # Left out are rooms with compiled kernels, because numba cannot compile a checked function, and the small functions of

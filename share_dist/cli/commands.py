@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from share_dist.cli import cluster, measure, operate, stored
 from share_dist.cli.options import RenderOptions, RunOptions, read_options
-from share_dist.cli.sweep import sweep
+from share_dist.cli.sweep import read_share_options, sweep
 from share_dist.config import RunConfig
 from share_dist.render import RenderConfig
 
@@ -16,7 +16,7 @@ def share(words: list[str]) -> int:
     """Find where the model fails, repair it there, and report: the main job."""
     from share_dist.loop import run_share
 
-    options = read_options(RunOptions, "share", words, share.__doc__)
+    options = read_share_options(words, share.__doc__)
     result = run_share(options.config, options.out)
     print(result.table)
     print(f"\nThe repaired model is {options.out}/model.safetensors")
@@ -68,14 +68,16 @@ def render(words: list[str]) -> int:
 
 
 def report(words: list[str]) -> int:
-    """Write the page of a finished run again."""
+    """Write the page of a finished run or sweep again."""
     from share_dist.loop import rewrite_report
+    from share_dist.sweep import holds_sweep, rewrite_sweep_report
 
     if len(words) != 1 or words[0].startswith("-"):
         print("usage: share-dist report URI\n")
         print("Write report/index.html again from what the run at URI, a folder or s3://bucket/folder, stored.")
         return 0 if words and words[0] in ("-h", "--help") else 2
-    print(f"Look at the page: {rewrite_report(words[0])}")
+    rewrite = rewrite_sweep_report if holds_sweep(words[0]) else rewrite_report
+    print(f"Look at the page: {rewrite(words[0])}")
     return 0
 
 

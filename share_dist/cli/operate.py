@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import tyro
 
 from share_dist import errors
+from share_dist.cli.options import RenderOptions, RunOptions, read_options
+from share_dist.cli.sweep import read_share_options, read_sweep_options
 
-_RECIPE_COMMANDS = ("share", "survey", "train", "render")
+_RECIPE_COMMANDS = ("share", "survey", "sweep", "train", "render")
 _JOBS = (*_RECIPE_COMMANDS, "doctor", "explain")
 """What has a script in jobs/."""
 
@@ -44,22 +47,35 @@ def submit(words: list[str]) -> int:
 
 def _identity(command: str, rest: list[str]) -> str:
     """Read the command's own options as the job will, so that a mistake is answered here; return what identifies it."""
-    from share_dist.cli.options import RenderOptions, RunOptions, read_options
     from share_dist.config import config_json
 
     if command not in _JOBS:
         raise errors.BadSetting(f"there is no job '{command}'{errors.nearest_name(command, _JOBS)}")
     if command not in _RECIPE_COMMANDS:
         return " ".join([command, *rest])
-    options = read_options(RenderOptions if command == "render" else RunOptions, command, rest)
+    options = _options(command, rest)
     out = str(options.out)
     if not ("://" in out or out.startswith("/")):
         raise errors.BadSetting(
             f"--out is {out}, but a job's own folder is thrown away when it ends.\n"
             "  Give a bucket, --out s3://bucket/runs/demo, or a folder that every node mounts, by its full path."
         )
-    views = [str(getattr(options, name)) for name in ("count", "cameras", "split") if hasattr(options, name)]
-    return " ".join([config_json(options.config, command), out, *views])
+    own = sorted(entry.name for entry in fields(options) if entry.name not in ("out", "config", "from_sweep"))
+    return " ".join([config_json(options.config, command), out, *(str(getattr(options, name)) for name in own)])
+
+
+def _options(command: str, rest: list[str]) -> RunOptions:
+    if command == "share":
+        return read_share_options(rest, None)
+    if command != "sweep":
+        return read_options(RenderOptions if command == "render" else RunOptions, command, rest)
+    *_, options = read_sweep_options(rest, None)
+    if options.sweep.storage and urlsplit(options.sweep.storage).password:
+        raise errors.BadSetting(
+            "--storage holds a password, which would stand in the job's command line for everybody to see.\n"
+            "  Leave it out, and give PGPASSWORD to the cluster's nodes, or ~/.pgpass."
+        )
+    return options
 
 
 @dataclass(frozen=True)

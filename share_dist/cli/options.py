@@ -23,6 +23,15 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
+class ShareOptions(RunOptions):
+    """Options of `share`."""
+
+    from_sweep: str | None = None
+    """Begin with the best settings that a sweep found: its folder's name under runs/, or any folder or bucket. What the
+    sweep was given, such as a model, goes along; the options beside this one change the rest."""
+
+
+@dataclass(frozen=True)
 class RenderOptions(RunOptions):
     """Options of `render`."""
 
@@ -40,7 +49,12 @@ Options = TypeVar("Options", bound=RunOptions)
 
 
 def read_options(
-    kind: type[Options], command: str, words: list[str], description: str | None = None, folder: str | None = None
+    kind: type[Options],
+    command: str,
+    words: list[str],
+    description: str | None = None,
+    folder: str | None = None,
+    config: RunConfig | None = None,
 ) -> Options:
     """Read RECIPE and options; an unknown option ends the program naming the nearest known one.
 
@@ -50,6 +64,7 @@ def read_options(
         words: the rest of the line.
         description: what the help says of the command; its first line counts.
         folder: the default folder under runs/, if it is not named after the recipe.
+        config: what the options change, if it is not the recipe as it is.
 
     Raises:
         errors.BadSetting: the recipe is missing or unknown.
@@ -65,7 +80,7 @@ def read_options(
         kind,
         prog=f"share-dist {command} {recipe}",
         args=words[1:],
-        default=kind(out=f"runs/{folder}", config=find_recipe(recipe)),
+        default=kind(out=f"runs/{folder}", config=config or find_recipe(recipe)),
         description=(description or "").partition("\n")[0],
     )
     return replace(options, out=options.out.rstrip("/") or "/")

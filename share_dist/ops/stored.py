@@ -19,7 +19,7 @@ AT_ONCE = 8
 """Objects on their way at a time: they are small, and a bucket takes some 20 ms to begin to answer."""
 
 _CONFIG = "config.json"
-_LAST = {"share": "report/index.html", "survey": "summary.json", "train": "card.json"}
+_LAST = {"share": "report/index.html", "survey": "summary.json", "sweep": "report/index.html", "train": "card.json"}
 """What each command writes last; `render` has an index that says how many shards there are."""
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from share_dist.config import RunConfig, config_json
+from share_dist.config import RunConfig, config_json, with_settings
 from share_dist.fleet import Fleet
 from share_dist.loop.rounds import (
     BASE_MODEL,
@@ -25,19 +25,14 @@ from share_dist.loop.rounds import (
 )
 from share_dist.loop.start import checked_model
 from share_dist.models import blend_checkpoints
-from share_dist.recipes import demo
+from share_dist.recipes import find_recipe
 from share_dist.storage import inside, once, open_run
 from share_dist.studies.proof_tables import markdown
 
 SEED = 1000
 """Not one of the seeds that the proof judges."""
 STEPS = (1.0, 0.8, 0.64)
-DEMO = replace(
-    demo(),
-    seed=SEED,
-    losses=replace(demo().losses, anchor=1.0),
-    learning=replace(demo().learning, fresh_views=17_000),
-)
+DEMO = with_settings(find_recipe("demo"), {"seed": SEED, "losses.anchor": 1.0, "learning.fresh_views": 17_000})
 """What the variants differ from: the demo as it was when they were compared, with half as many views again."""
 FIRM = replace(DEMO, losses=replace(DEMO.losses, anchor=3.0))
 VARIANTS: dict[str, RunConfig] = {

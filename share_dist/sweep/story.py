@@ -9,18 +9,19 @@ from typing import Any
 
 import optuna
 
+from share_dist import errors
 from share_dist.config import RunConfig, setting_of
 from share_dist.loop.progress import minutes
 from share_dist.loop.share import versions
 from share_dist.recipes import SearchSpace, find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
-from share_dist.storage import Store
+from share_dist.storage import Store, open_store
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.importance import importances
 from share_dist.sweep.outcome import Outcome, candidates, gains_in_words, outcome_of
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.study import SUMMARY
-from share_dist.sweep.trial import with_point
+from share_dist.sweep.trial import CONFIG, with_point
 
 PAGE = "report/index.html"
 
@@ -59,6 +60,33 @@ def publish(
     store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
     store.overwrite(PAGE, write_sweep_report(story_of(json.loads(json.dumps(summary)))))
     return outcome, table_text(outcome, summary), store.uri(PAGE)
+
+
+def holds_sweep(address: str) -> bool:
+    """Whether a sweep lies at an address, finished or not."""
+    store = open_store(address)
+    if not store.exists(CONFIG):
+        return False
+    try:
+        return json.loads(store.read(CONFIG)).get("command") == "sweep"
+    except (ValueError, AttributeError):
+        return False
+
+
+def rewrite_sweep_report(address: str) -> str:
+    """Write the page of a sweep again from its summary, and return the page's address.
+
+    Raises:
+        errors.BadSetting: it has no summary, because it was stopped.
+    """
+    store = open_store(address)
+    if not store.exists(SUMMARY):
+        raise errors.BadSetting(
+            f"{address} holds a sweep that was stopped, for {SUMMARY} is missing.\n"
+            "  Run its command again to finish it."
+        )
+    store.overwrite(PAGE, write_sweep_report(story_of(json.loads(store.read(SUMMARY)))))
+    return store.uri(PAGE)
 
 
 def rule(outcome: Outcome, sweep: SweepConfig) -> str:

@@ -9,11 +9,12 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from share_dist import errors
 from share_dist.storage import FolderStore, Store, refuse_differences
@@ -25,6 +26,7 @@ REASON, ROUNDS = "reason", "rounds"
 """What is kept of a trial besides settings and values: why it failed, and its figures after each round."""
 REPEATS = "repeats"
 """What is kept of the study besides: finalists' figures on other seeds."""
+_WANTED = ", but it must be postgresql://user@host/database.\n  Leave --storage out to keep a journal file in --out."
 _STALE_LOCK_S = 5
 """A lock of the journal that is older belongs to a process that was killed; ours is held for milliseconds."""
 
@@ -71,41 +73,35 @@ class _StoredJournal(JournalFileBackend):
 
 
 def _database(url: str) -> RDBStorage:
-    import sqlalchemy.exc
-
-    parts = urlsplit(url)
-    if not parts.scheme.startswith("postgresql"):
-        raise errors.BadSetting(
-            f"the study's storage is a {parts.scheme or 'nameless'} address, but it must be "
-            "postgresql://user@host/database.\n  Leave --storage out to keep a journal file in --out."
-        )
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        # Without what the parser says, which holds the password.
+        raise errors.BadSetting(f"the study's storage is no address that can be read{_WANTED}") from None
+    if not address.drivername.startswith("postgresql") or not address.database:
+        raise errors.BadSetting(f"the study's storage is an address of {address.drivername}{_WANTED}")
     try:
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     except ImportError as error:
         raise errors.ExtraMissing(
             "a study in PostgreSQL needs its driver, which is not installed.\n  pip install 'share-dist[postgres]'"
         ) from error
-    except sqlalchemy.exc.ArgumentError as error:
-        raise errors.BadSetting(
-            "the study's storage is no address that can be read; write postgresql://user@host:5432/database."
-        ) from error
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError) as error:
-        raise errors.StudyRefused(_refusal(url, error)) from None
+    except (SQLAlchemyError, RuntimeError) as error:
+        raise errors.StudyRefused(_refusal(address, error)) from None
 
 
-def _refusal(url: str, error: Exception) -> str:
+def _refusal(address: URL, error: Exception) -> str:
     """Say why a database was refused, without the password, wherever it may stand."""
-    parts = urlsplit(url)
-    where = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    where = f"{address.host}:{address.port or 5432}/{address.database}"
     text = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
-    for secret in filter(None, (parts.password, unquote(parts.password or ""))):
-        text = text.replace(secret, "***")
-    if "password" in text or "no password supplied" in text:
+    if address.password:
+        text = text.replace(str(address.password), "***")
+    if "password" in text:
         remedy = "Put the right one into ~/.pgpass or PGPASSWORD."
-    elif getattr(error, "connection_invalidated", False) or "connection" in text:
-        remedy = "See that PostgreSQL runs there and lets this machine in: `pg_isready -h HOST -p PORT`."
-    else:
+    elif "does not exist" in text or "connection" not in text:
         remedy = "Give a database of its own, empty or of this release's Optuna: `createdb sweeps`."
+    else:
+        remedy = f"See that PostgreSQL runs there and lets this machine in: `pg_isready -h {address.host}`."
     return f"the study's database at {where} cannot be used: {text}\n  {remedy}"
 
 

@@ -1,0 +1,152 @@
+"""Which settings are tried, and that a study loses nothing when its driver dies."""
+
+from __future__ import annotations
+
+import pytest
+from invented_trials import SPACE, figures, finish
+from optuna.trial import TrialState
+
+from share_dist.recipes import find_recipe
+from share_dist.sweep.config import SweepConfig
+from share_dist.sweep.outcome import outcome_of
+from share_dist.sweep.search import default_point
+from share_dist.sweep.trial import with_point
+
+
+def states(search):
+    return [trial.state for trial in search.study.trials]
+
+
+def test_the_recipes_own_settings_are_the_first_trial(search):
+    point = search().suggest("a")
+    assert point == {"number": 0, "settings": {"rome.method": "rome", "rome.quantile": 0.5, "share.rounds": 2}}
+    assert with_point(find_recipe("demo"), point["settings"]) == find_recipe("demo")
+
+
+def test_a_setting_is_asked_for_only_where_it_matters(search):
+    found = search()
+    asked = [finish(found, str(index), worst=index)["settings"] for index in range(20)]
+    assert {settings["rome.method"] for settings in asked} == {"rome", "greedy"}
+    for settings in asked:
+        other = "rome.quantile" if settings["rome.method"] == "rome" else "rome.greedy_share"
+        assert settings.keys() == {"rome.method", other, "share.rounds"}
+
+
+def test_settings_have_three_digits_so_that_a_recipe_can_be_read(search):
+    found = search()
+    for index in range(10):
+        for value in finish(found, str(index), worst=index)["settings"].values():
+            assert not isinstance(value, float) or float(f"{value:.3g}") == value
+
+
+def test_a_sweep_that_is_stopped_after_every_trial_tries_the_same_settings(search, tmp_path):
+    first = search()
+    whole = [finish(first, str(index), worst=index)["settings"] for index in range(14)]
+    (tmp_path / "study.journal").unlink()
+    pieces = [finish(search(), str(index), worst=index)["settings"] for index in range(14)]
+    assert pieces == whole
+
+
+def test_a_trial_that_was_running_when_its_driver_died_goes_on_first(search):
+    dead = search()
+    finish(dead, "a")
+    point = dead.suggest("b")
+    dead.note("b", figures(1, 50))
+    alive = search()
+    assert alive.suggest("c") == point
+    assert alive.suggest("d")["number"] == 2
+    alive.note("c", figures(1, 50))
+    alive.note("c", figures(2, 100))
+    alive.on_trial_complete("c", figures(2, 100))
+    assert states(alive)[:2] == [TrialState.COMPLETE, TrialState.COMPLETE]
+    assert [row["round"] for row in outcome_of(alive.study, alive.config).trials[1].rounds] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("result", "error", "reason"),
+    [
+        ({"failed": "TrainingDiverged: too fast"}, False, "TrainingDiverged: too fast"),
+        (figures(1, 100, worst=float("nan")), False, "worst_tenth_gain_percent: not a number"),
+        (figures(1, 100, everyday=float("inf")), False, "everyday_gain_percent: not a number"),
+        (None, True, "its process died 3 times"),
+    ],
+)
+def test_a_trial_that_fails_is_kept_with_its_reason_and_the_sweep_goes_on(search, result, error, reason):
+    found = search()
+    finish(found, "a")
+    found.suggest("b")
+    if result:
+        found.note("b", result)
+    found.on_trial_complete("b", result, error)
+    finish(found, "c")
+    assert states(found) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
+    assert outcome_of(found.study, found.config).trials[1].reason == reason
+
+
+def test_a_trial_that_the_cluster_stopped_stays_to_be_gone_on_with(search):
+    found = search()
+    finish(found, "a")
+    point = found.suggest("b")
+    found.on_trial_complete("b", {"halted": "StorageFull", "why": "the disk is full"})
+    assert states(found)[1] == TrialState.RUNNING
+    assert search().suggest("c") == point
+
+
+def test_a_weak_trial_is_ended_early_where_one_figure_counts(search):
+    found = search(objectives=("worst-tenth",))
+    for index, worst in enumerate((20.0, 25.0, 30.0)):
+        found.suggest(str(index))
+        assert not found.note(str(index), figures(1, 50, worst))
+        found.note(str(index), figures(2, 100, worst))
+        found.on_trial_complete(str(index), figures(2, 100, worst))
+    # By another driver, who knows it from the study alone.
+    again = search(objectives=("worst-tenth",))
+    again.suggest("weak")
+    assert again.note("weak", figures(1, 50, 5.0))
+    again.on_trial_complete("weak", figures(1, 50, 5.0))
+    row = outcome_of(again.study, again.config).trials[3]
+    assert (row.fate, row.gains["worst_tenth_gain_percent"]) == ("ended early", 5.0)
+    again.suggest("strong")
+    assert not again.note("strong", figures(1, 50, 40.0))
+
+
+@pytest.mark.parametrize(
+    ("objectives", "options"), [(("worst-tenth", "everyday"), {}), (("everyday",), {"prune": False})]
+)
+def test_no_trial_is_ended_early_where_several_figures_count_or_nobody_wants_it(search, objectives, options):
+    found = search(objectives=objectives, **options)
+    for index, worst in enumerate((20.0, 25.0, 5.0)):
+        found.suggest(str(index))
+        assert not found.note(str(index), figures(1, 50, worst, everyday=worst))
+        found.on_trial_complete(str(index), figures(2, 100, worst, everyday=worst))
+
+
+def test_raising_the_number_of_trials_asks_for_more_and_the_default_is_not_tried_again(search):
+    finish(search(), "a")
+    found = search()
+    assert found.suggest("b")["number"] == 1
+    assert len(found.study.trials) == 2
+
+
+def test_more_rounds_share_the_same_views():
+    demo = find_recipe("demo")
+    views = demo.share.rounds * demo.learning.fresh_views
+    for rounds in (1, 2, 3):
+        changed = with_point(demo, {"share.rounds": rounds})
+        assert changed.share.rounds == rounds
+        assert abs(changed.share.rounds * changed.learning.fresh_views - views) < rounds
+    assert with_point(demo, {"share.rounds": 3, "learning.fresh_views": 500}).learning.fresh_views == 500
+
+
+def test_the_default_point_is_the_recipe():
+    demo = find_recipe("demo")
+    assert with_point(demo, default_point(demo, SPACE)) == demo
+
+
+def test_a_sweep_of_no_trials_is_refused():
+    with pytest.raises(ValueError, match="trials is 0"):
+        SweepConfig(trials=0)
+    with pytest.raises(ValueError, match="length is 1.5"):
+        SweepConfig(length=1.5)
+    with pytest.raises(ValueError, match="different ones"):
+        SweepConfig(objectives=("everyday", "everyday"))
