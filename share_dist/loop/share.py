@@ -52,7 +52,7 @@ def run_share(config: RunConfig, out: str | Path) -> RunResult:
         errors.ShareDistError: something the user can put right, before work starts where it can be known.
         errors.RepairFailed: no round was accepted. The report is written all the same and says so.
     """
-    require_two_blocks(config)
+    require_two_blocks(config.survey.judge_views, "survey.judge-views")
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet:

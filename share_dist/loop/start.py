@@ -110,14 +110,18 @@ def _require_landscape_views(config: RunConfig) -> None:
         )
 
 
-def require_two_blocks(config: RunConfig) -> None:
-    """Refuse too few judge views: a model's own worst tenth is ranked on even blocks and averaged on odd ones.
+def require_two_blocks(views: int, setting: str) -> None:
+    """Refuse too few views: a model's own worst tenth is ranked on even blocks and averaged on odd ones.
+
+    Args:
+        views: how many there are.
+        setting: what says so, as an option.
 
     Raises:
         errors.BadSetting: fewer than two whole blocks.
     """
-    if config.survey.judge_views < 2 * BLOCK:
+    if views < 2 * BLOCK:
         raise BadSetting(
-            f"survey.judge-views is {config.survey.judge_views}, but a model's own worst tenth needs two blocks of "
-            f"{BLOCK} views.\n  Set --survey.judge-views {2 * BLOCK} or more."
+            f"{setting} is {views}, but a model's own worst tenth needs two blocks of {BLOCK} views.\n"
+            f"  Set --{setting} {2 * BLOCK} or more."
         )

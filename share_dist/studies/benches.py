@@ -10,7 +10,15 @@ from typing import Any
 
 from share_dist.errors import NotWritable
 from share_dist.storage import writing
-from share_dist.studies import bench_cluster, bench_gpu, bench_memory, bench_render, bench_survey, bench_train
+from share_dist.studies import (
+    bench_cluster,
+    bench_gpu,
+    bench_memory,
+    bench_render,
+    bench_survey,
+    bench_sweep,
+    bench_train,
+)
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "render": bench_render.run,
@@ -18,6 +26,7 @@ BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "train": bench_train.run,
     "memory": bench_memory.run,
     "cluster": bench_cluster.run,
+    "sweep": bench_sweep.run,
     "gpu": bench_gpu.run,
 }
 

@@ -1,8 +1,8 @@
-"""The long evidence: repairs over seeds, rivals, the full recipe, what a round costs, benches, nodes, chaos.
+"""The long evidence: repairs over seeds, rivals, the full recipe, what a round costs, benches, a sweep, nodes, chaos.
 
     python -m share_dist.studies.proof                 all of it, some hours on two cores
     python -m share_dist.studies.proof demo benches    only these parts: demo, rivals, full, forgetting, benches,
-                                                        worlds, chaos (the last two as root)
+                                                        sweep, worlds, chaos (the last two as root)
 
 Runs lie under runs/proof and go on where they were stopped; results/ holds what is committed: each run's summary and
 picture, each bench's figures, and the tables of the repairs.
@@ -27,6 +27,7 @@ from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
 from share_dist.studies.proof_cluster import prove_chaos, prove_worlds
 from share_dist.studies.proof_tables import changes_table, runs_table
+from share_dist.studies.sweep_proof import prove_sweep
 
 RUNS, RESULTS = Path("runs/proof"), Path("results")
 SEEDS = (0, 1, 2)
@@ -62,7 +63,7 @@ REPAIRS: dict[str, list[Repair]] = {
     "rivals": [Repair(f"demo-{rival}", "demo", seed, ("--rome.method", rival)) for seed in SEEDS for rival in RIVALS],
     "full": [Repair("full", "full", 0)],
 }
-PARTS = (*REPAIRS, "forgetting", "benches", "worlds", "chaos")
+PARTS = (*REPAIRS, "forgetting", "benches", "sweep", "worlds", "chaos")
 
 
 def share(repair: Repair) -> None:
@@ -146,6 +147,8 @@ def main(names: Sequence[str]) -> None:
             forgetting.write(RUNS / "forgetting", RESULTS)
         if name == "benches":
             benches()
+        if name == "sweep":
+            prove_sweep(RUNS, RESULTS)
         if name == "worlds":
             prove_worlds(RESULTS)
         if name == "chaos":

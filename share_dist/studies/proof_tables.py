@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from share_dist.report.sweep_repeats import t_half_width
 
 FIGURES = (
     ("all_cameras", "mpjpe_mm"),
@@ -64,10 +65,7 @@ def change_text(summary: Summary, distribution: str, figure: str) -> str:
 
 def half_width(values: Sequence[float]) -> float:
     """Half of the confidence interval of a mean, by Student's t; NaN for a single value, which has no spread."""
-    if len(values) < 2:
-        return math.nan
-    quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)
-    return float(quantile * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return math.nan if len(values) < 2 else t_half_width(values, CONFIDENCE)
 
 
 def interval_text(changes: Sequence[float]) -> str:

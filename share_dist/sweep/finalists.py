@@ -20,9 +20,10 @@ log = logging.getLogger("share_dist")
 
 
 def finalists(outcome: Outcome, config: SweepConfig) -> list[TrialRow]:
-    """The default, and the best few trials besides it."""
-    others = [row for row in candidates(outcome.done, config.figures) if row.number != 0]
-    return [row for row in (outcome.default, *others[: config.finalists]) if row is not None and row.fate == "done"]
+    """The default, and the best few trials besides it; nobody where there is nothing to compare."""
+    others = [row for row in candidates(outcome.done, config.figures) if row.number != 0][: config.finalists]
+    default = [row for row in outcome.done if row.number == 0]
+    return [*default, *others] if others else []
 
 
 def points_to_repeat(study: optuna.Study, config: SweepConfig, seed: int) -> list[dict[str, Any]]:

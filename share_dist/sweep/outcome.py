@@ -15,6 +15,9 @@ from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.search import fate, rounded
 from share_dist.sweep.study import REASON, REPEATS, ROUNDS
 
+ENDED = ("done", "ended early", "failed")
+"""The fates of trials of which nothing more is to come."""
+
 Gains = Mapping[str, float]
 """Figures of a repair by their names; gains in per cent."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
+import math
 from typing import Any
 
 from ray.tune import Callback
 
 from share_dist.loop.progress import minutes
-from share_dist.sweep.outcome import gains_in_words, outcome_of
+from share_dist.sweep.outcome import ENDED, Outcome, gains_in_words, outcome_of
 from share_dist.sweep.search import StudySearch
 
 log = logging.getLogger("share_dist")
@@ -18,15 +18,16 @@ log = logging.getLogger("share_dist")
 class SweepProgress(Callback):
     """Prints how far the sweep is whenever a trial reports or ends."""
 
-    def __init__(self, search: StudySearch, trials: int) -> None:
-        self.search, self.trials = search, trials
-        self.started, self.before = time.monotonic(), self._done()
+    def __init__(self, search: StudySearch, trials: int, at_a_time: int) -> None:
+        self.search, self.trials, self.at_a_time = search, trials, at_a_time
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Say what a round of a trial brought."""
         if "round" in result:
             number = trial.config["number"]
             log.info("  trial %d, round %d: %s", number, result["round"], gains_in_words(result))
+        if "failed" in result:
+            log.info("  trial %d failed: %s", trial.config["number"], result["failed"].splitlines()[0])
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Say how many trials are done, which is the best, and how long the rest will take."""
@@ -36,16 +37,18 @@ class SweepProgress(Callback):
         """The same for a trial whose process died."""
         log.info("%s", self.line())
 
-    def _done(self) -> int:
-        return sum(trial.state.is_finished() for trial in self.search.study.trials)
-
     def line(self) -> str:
         """The sweep in one line."""
         outcome = outcome_of(self.search.study, self.search.config)
-        done, fresh = self._done(), self._done() - self.before
-        each = (time.monotonic() - self.started) / max(fresh, 1)
-        left = "" if done >= self.trials else f"; about {minutes(each * (self.trials - done))} left"
+        done = sum(outcome.fates[word] for word in ENDED)
         best = outcome.best
         found = f"best is trial {best.number}: {gains_in_words(best.gains)}" if best else "no best yet"
         fates = "".join(f", {outcome.fates[word]} {word}" for word in ("ended early", "failed") if outcome.fates[word])
-        return f"{done}/{self.trials} trials{fates}; {found}{left}"
+        return f"{done}/{self.trials} trials{fates}; {found}{self._left(outcome, self.trials - done)}"
+
+    def _left(self, outcome: Outcome, todo: int) -> str:
+        """How long the rest takes if trials go on as they did, the repeats at the end not counted."""
+        took = [row.seconds for row in outcome.trials if row.seconds is not None and row.fate in ENDED]
+        if not took or todo <= 0:
+            return ""
+        return f"; about {minutes(sum(took) / len(took) * math.ceil(todo / self.at_a_time))} left"

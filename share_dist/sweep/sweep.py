@@ -14,7 +14,7 @@ import ray
 from share_dist.config import RunConfig, config_json
 from share_dist.fleet import Fleet, cluster_nodes, connect
 from share_dist.loop.rounds import Run
-from share_dist.loop.start import checked_model, settled
+from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import SearchSpace, checked_space, space_to_json
 from share_dist.storage import Store, inside, once, open_run
 from share_dist.sweep.config import SweepConfig
@@ -69,6 +69,7 @@ def run_sweep(plan: SweepPlan, out: str | Path) -> SweepResult:
         errors.ShareDistError: something the user can put right, before any trial starts where it can be known.
     """
     checked_space(plan.space, plan.config)
+    require_two_blocks(plan.config.survey.steer_views, "survey.steer-views")
     base, warm = checked_model(plan.config), settings_to_try(plan.sweep.warm_start, plan.space)
     store = open_run(out, json.dumps(plan.identity(), indent=1, sort_keys=True))
     name = plan.sweep.name or store.uri().rpartition("/")[2]
@@ -97,7 +98,7 @@ def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> Non
         task, sweep = TrialTask(config, base, store), plan.sweep
         todo = sweep.trials - len(finished(search.study.trials))
         if todo > 0:
-            crew = Crew(min(room.trials, todo), sweep.restarts, SweepProgress(search, sweep.trials))
+            crew = Crew(min(room.trials, todo), sweep.restarts, SweepProgress(search, sweep.trials, room.trials))
             search_trials(task, search, todo, crew)
         points = points_to_repeat(search.study, sweep, plan.config.seed)
         if points:

@@ -1,0 +1,108 @@
+"""Does the sweep pay? One sweep of the demo, then its best and the default settings on seeds that were never swept.
+
+The settings are chosen on steer views of the sweep's own seeds. Judge views are looked at once, here, after everything
+was decided: each of the ten runs at the demo's full length, before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from share_dist.errors import RepairFailed
+from share_dist.recipes import find_recipe
+from share_dist.studies.proof_tables import FIGURES, change, change_text, interval_text, markdown
+from share_dist.sweep.recipe import as_options
+from share_dist.sweep.trial import with_point
+
+SWEEP = ("all", "demo", "--seed", "2000")
+SEEDS = (10, 11, 12, 13, 14)
+"""None of them was swept, and none is among the demo's published ones."""
+
+Summary = Mapping[str, Any]
+
+
+def prove_sweep(runs: Path, results: Path) -> None:
+    """Sweep, run the best and the default settings on every seed, and keep summary, study, page and table."""
+    swept, kept = runs / "sweep", results / "sweep"
+    _run("sweep", *SWEEP, "--out", str(swept))
+    found = json.loads((swept / "summary.json").read_text())
+    settings = {"best": found["best"]["settings"], "default": found["trials"][0]["settings"]}
+    judged = {
+        name: {str(seed): _judged(chosen, found["recipe"], seed, runs / f"sweep-{name}-seed-{seed}") for seed in SEEDS}
+        for name, chosen in settings.items()
+    }
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in ("study.journal", "config.json", "report/index.html"):
+        shutil.copy(swept / file, kept / Path(file).name)
+    (kept / "sweep.json").write_text(json.dumps(found, indent=1))
+    summary = {
+        "command": f"share-dist sweep {shlex.join(SWEEP)}",
+        "trials": len(found["trials"]),
+        "fates": Counter(row["fate"] for row in found["trials"]),
+        "longest_trial_minutes": longest_minutes(found["trials"]),
+        "settings": settings,
+        "seeds": list(SEEDS),
+        **judged,
+    }
+    (kept / "summary.json").write_text(json.dumps(summary, indent=1))
+    (kept / "table.md").write_text(report_text(summary))
+
+
+def longest_minutes(trials: Sequence[Mapping[str, Any]]) -> float:
+    """How long the longest trial worked."""
+    return max(row["rounds"][-1]["trial_seconds"] for row in trials if row["rounds"]) / 60
+
+
+def _judged(settings: Mapping[str, Any], recipe: str, seed: int, out: Path) -> dict[str, Any]:
+    """Run the recipe with these settings at full length; return what was judged before and after."""
+    own = find_recipe(recipe)
+    options = shlex.split(as_options(with_point(own, settings), own))
+    _run("share", recipe, "--seed", str(seed), *options, "--out", str(out), may_fail=True)
+    summary = json.loads((out / "summary.json").read_text())
+    command = shlex.join(["share-dist", "share", recipe, "--seed", str(seed), *options])
+    return {"command": command, **{name: summary[name] for name in ("before", "after", "rounds", "seconds")}}
+
+
+def _run(*words: str, may_fail: bool = False) -> None:
+    status = subprocess.run([sys.executable, "-m", "share_dist.cli", *words], check=False).returncode
+    if status and not (may_fail and status == RepairFailed.exit_status):
+        raise SystemExit(f"share-dist {shlex.join(words)} ended with status {status}; run the proof again to go on.")
+
+
+def report_text(summary: Summary) -> str:
+    """Lay out every run, and the differences seed by seed."""
+    rows = [
+        [f"{name}, seed {seed}", *(change_text(run, *figure) for figure in FIGURES), minutes_text(run)]
+        for name in ("default", "best")
+        for seed, run in summary[name].items()
+    ]
+    titles = [f"{distribution} {figure}" for distribution, figure in FIGURES]
+    differences = [["best minus default", *(interval_text(difference(summary, *figure)) for figure in FIGURES)]]
+    return (
+        "# The best settings of the sweep, and the default ones\n\n"
+        f"Judge views, before → after, on seeds that were never swept. The sweep: `{summary['command']}`, "
+        f"{summary['trials']} trials; each run below by the command that summary.json names.\n\n"
+        f"{markdown(['run', *titles, 'minutes'], rows)}\n"
+        "Difference of the relative changes, in points, mean over seeds with its 95 % interval (Student's t, seed by "
+        "seed):\n\n"
+        f"{markdown(['', *titles], differences)}"
+    )
+
+
+def minutes_text(run: Summary) -> str:
+    """How long a run took."""
+    return f"{sum(run['seconds'].values()) / 60:.1f}"
+
+
+def difference(summary: Summary, distribution: str, figure: str) -> Sequence[float]:
+    """By how much more a figure rose with the best settings than with the default ones, seed by seed."""
+    best, default = (summary[name] for name in ("best", "default"))
+    return [change(best[seed], distribution, figure) - change(default[seed], distribution, figure) for seed in best]

@@ -1,0 +1,159 @@
+"""A whole sweep in processes of its own, on the built-in model and a real PostgreSQL: killed, gone on with, judged."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from share_dist.storage import FolderStore
+from share_dist.sweep.study import open_storage
+
+TINY = {
+    "seed": 3,
+    "survey.steer-views": 512,
+    "rome.pool-size": 512,
+    "landscape.max-terms": 60,
+    "learning.fresh-views": 128,
+    "learning.reuse": 2,
+    "learning.batch-size": 32,
+    "learning.learning-rate": 3e-4,
+    "share.rounds": 2,
+    "share.attempts": 1,
+    "share.everyday-tolerance": 1.0,
+    "training.threads-per-worker": 1,
+    "fleet.render-actors": 1,
+    "fleet.evaluators": 1,
+    "fleet.cpus": 1,
+    "length": 1.0,
+    "trials": 3,
+    "finalists": 0,
+}
+RUINOUS = 1e15
+"""A learning rate that no training survives."""
+SPACE = {"learning.learning_rate": {"options": [3e-4, RUINOUS]}, "rome.explore_share": {"low": 0.0, "high": 0.5}}
+
+
+def command(out: Path, url: str | None = None, **changed: object) -> list[str]:
+    options = [word for name, value in (TINY | changed).items() for word in (f"--{name}", str(value))]
+    space = out.parent / "mine.json"
+    space.write_text(json.dumps(SPACE))
+    storage = ["--storage", url] if url else []
+    return [sys.executable, "-m", "share_dist.cli", "sweep", str(space), "smoke", "--out", str(out), *options, *storage]
+
+
+def finish(words: list[str], status: int = 0) -> str:
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    said = ended.stderr + ended.stdout
+    assert ended.returncode == status, said
+    return said
+
+
+def kill_when(words: list[str], out: Path, pattern: str) -> None:
+    """SIGKILL the driver as soon as a file of this pattern is there."""
+    with open(out.parent / "killed.log", "w+") as said:
+        driver = subprocess.Popen(words, stdout=said, stderr=said)
+        while not any(out.glob(pattern)):
+            assert driver.poll() is None, (out.parent / "killed.log").read_text()
+            time.sleep(0.05)
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+
+
+def stamps(out: Path, pattern: str) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.glob(pattern) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, postgres):
+    """A sweep whose driver was killed in the second round of its second trial, with what it had made by then."""
+    out, url = tmp_path_factory.mktemp("sweep") / "killed", postgres.url()
+    kill_when(command(out, url), out, "trials/0001/round-01/landscape/manifest.json")
+    made = stamps(out, "trials/*/round-*/training/trained/*") | stamps(out, "shared/**/rows.parquet")
+    said = finish(command(out, url))
+    return out, said, made
+
+
+def summary(out: Path) -> dict:
+    return json.loads((out / "summary.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_sweep_whose_driver_was_killed_goes_on_and_loses_nothing(swept):
+    out, said, made = swept
+    assert len(made) >= 6
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    first, second, third = summary(out)["trials"]
+    assert (first["number"], second["number"], third["number"]) == (0, 1, 2)
+    assert first["settings"] == {"learning.learning_rate": 3e-4, "rome.explore_share": 0.2}
+    assert [row["round"] for row in second["rounds"]] == [1, 2]
+    assert "3/3 trials" in said
+
+
+@pytest.mark.slow
+def test_a_trial_that_diverged_is_kept_with_its_reason(swept):
+    out, said, _ = swept
+    failed = [row for row in summary(out)["trials"] if row["fate"] == "failed"]
+    assert [row["settings"]["learning.learning_rate"] for row in failed] == [RUINOUS]
+    assert failed[0]["reason"].startswith("TrainingDiverged: ")
+    assert "2 done, 1 failed" in said
+    assert failed[0]["reason"].split(":")[0] in (out / "report/index.html").read_text()
+
+
+@pytest.mark.slow
+def test_what_trials_have_in_common_is_made_once(swept):
+    out, said, _ = swept
+    surveys = [path.parent for path in out.glob("shared/surveys/*/meta.json")]
+    models = {json.loads((path / "meta.json").read_text())["model_hash"] for path in surveys}
+    # Two distributions of the base model and of the model after each of the four rounds that ended.
+    assert len(surveys) == 2 * 5
+    assert len(models) == 5
+    assert len(list(out.glob("shared/pictures/*/views-*/block.npz"))) == 4
+    assert not list(out.glob("trials/**/rows.parquet"))
+    assert "Saved by sharing: " in said
+
+
+@pytest.mark.slow
+def test_no_judge_view_was_ever_looked_at(swept):
+    out, *_ = swept
+    splits = {json.loads(path.read_text())["plan"]["split"] for path in out.glob("shared/surveys/*/meta.json")}
+    assert splits == {"steer"}
+    plans = {json.loads(path.read_text())["split"] for path in out.glob("trials/**/plan.json")}
+    assert plans == {"train"}
+
+
+@pytest.mark.slow
+def test_the_study_lies_in_the_database_under_the_sweeps_name(swept, postgres):
+    import optuna
+
+    out, *_ = swept
+    study = optuna.load_study(study_name="killed", storage=open_storage(postgres.url(), FolderStore(out)))
+    assert len(study.trials) == 3
+    assert not (out / "study.journal").exists()
+
+
+@pytest.mark.slow
+def test_the_same_command_on_a_finished_sweep_starts_nothing_and_says_the_same(swept, postgres):
+    out, said, _ = swept
+    started = time.process_time(), os.times().children_user
+    again = finish(command(out, postgres.url()))
+    assert os.times().children_user - started[1] < 20
+    assert again.splitlines()[-1] == said.splitlines()[-1] == f"Look at the page: {out}/report/index.html"
+
+
+@pytest.mark.slow
+def test_another_space_under_the_same_name_is_refused_before_anything_starts(swept, postgres, tmp_path):
+    out, *_ = swept
+    refused = finish([*command(out), "--rome.quantile", "0.6"], status=2)
+    assert "rome.quantile: 0.5 -> 0.6" in refused
+    elsewhere = tmp_path / "killed"
+    refused = finish([*command(elsewhere, postgres.url()), "--rome.quantile", "0.6"], status=2)
+    assert "the study 'killed' is of another sweep" in refused
+    assert not (elsewhere / "shared").exists()
