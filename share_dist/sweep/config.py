@@ -29,7 +29,7 @@ class SweepConfig:
     settings are found of which no other is better in all (the Pareto front), and every trial runs to its end."""
 
     length: float = 0.5
-    """Views that a trial learns from, as part of the recipe's. 0.6 of the demo's two rounds take three minutes on two
+    """Views that a trial learns from, as part of the recipe's. Half of the demo's take three to four minutes on two
     cores; shorter trials rank settings less surely."""
 
     prune: bool = True

@@ -72,6 +72,7 @@ class StudySearch(OptunaSearch):
             study_name=name,
             sampler=TPESampler(seed=seed),
         )
+        self.study.set_metric_names(list(config.figures))
         self.study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=50, reduction_factor=2)
         self.left_over = unfinished(self.study.trials)
 
