@@ -27,6 +27,7 @@ install_import_hook([f"share_dist.{room}" for room in _CHECKED_ROOMS], "shape_ch
 _LONGEST_FIRST = (
     "tests/ops",
     "tests/loop/test_share_run.py",
+    "tests/sweep/test_sweep_run.py",
     "tests/training/test_over_nodes.py",
     "tests/studies/test_chaos.py",
     "tests/training/test_train.py",
