@@ -10,10 +10,11 @@ from typing import Any, get_args
 
 from share_dist import errors
 from share_dist.config import RunConfig, setting_of, setting_types, with_settings
+from share_dist.loop.story import SUMMARY
 from share_dist.recipes import find_recipe
 from share_dist.storage import Store, open_store
-from share_dist.sweep.study import SUMMARY
-from share_dist.sweep.trial import CONFIG, with_point
+from share_dist.storage.run import CONFIG
+from share_dist.sweep.trial import with_point
 
 
 def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,12 +27,13 @@ def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
     """Divide the cluster among trials so that no trainer waits for another.
 
     A rank takes a GPU, or the cores that it computes with: `training.threads-per-worker`, by default a whole node's
-    share. Renderers take what is left of the time, as they do beside a single run.
+    share. Renderers take what is left of the time, as they do beside a single run. Evaluators on GPUs take those that
+    their trial's ranks have given back, or else GPUs of their own.
 
     Raises:
         errors.WorkersLost: not even one trial fits; the message has the arithmetic.
     """
-    training = config.training
+    training, evaluators = config.training, config.fleet.evaluator_gpus
     holders = [node for node in staying(nodes, labels_of(training.labels, "training.labels")) if node.cpus >= 1]
     threads = training.threads_per_worker or max(int(min((node.cpus for node in holders), default=1)), 1)
     if training.use_gpu:
@@ -40,15 +42,20 @@ def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
     else:
         each = [(node.name, int(node.cpus // threads), f"times {threads} cores") for node in holders]
         need = f"{training.workers} times {threads} cores, as each worker computes with so many"
-    ranks = sum(count for _, count, _ in each)
+    trials = sum(count for _, count, _ in each) // training.workers
     have = ", ".join(f"{name} has {count} {unit}" for name, count, unit in each) or "no node has a core"
-    arithmetic = f"a trial needs {need}; {have}: room for {ranks // training.workers} at a time"
-    if ranks < training.workers:
+    if evaluators:
+        gpus = sum(int(node.gpus / min(evaluators, 1)) * min(evaluators, 1) for node in staying(nodes, {}))
+        trials = min(trials, math.floor(gpus / max(evaluators, training.workers if training.use_gpu else 0) + 1e-9))
+        need += f", and {evaluators:g} of a GPU for an evaluator"
+        have += f", {gpus:g} GPUs in all"
+    arithmetic = f"a trial needs {need}; {have}: room for {trials} at a time"
+    if trials < 1:
         raise errors.WorkersLost(
             f"no trial fits on this cluster: {arithmetic}.\n"
-            "  Set --training.workers or --training.threads-per-worker lower, or add nodes."
+            "  Set --training.workers, --training.threads-per-worker or --fleet.evaluator-gpus lower, or add nodes."
         )
-    return Room(ranks // training.workers, threads, arithmetic)
+    return Room(trials, threads, arithmetic)
 
 
 def share_of_room(config: RunConfig, room: Room, nodes: Sequence[ClusterNode]) -> RunConfig:
@@ -56,16 +63,17 @@ def share_of_room(config: RunConfig, room: Room, nodes: Sequence[ClusterNode]) -
 
     Ranks book what keeps others off their cores; all fleets together book what one would.
     """
-    fleet, cpus = config.fleet, sum(int(node.cpus) for node in staying(nodes, labels_of(config.fleet.labels, "")))
+    fleet, training = config.fleet, config.training
+    cpus = sum(int(node.cpus) for node in staying(nodes, labels_of(fleet.labels, "fleet.labels")))
     actors = max(cpus // room.trials, 1)
-    booked = fleet.booked_share / room.trials
+    own_gpus = training.workers if training.use_gpu else sum(node.gpus for node in staying(nodes, {})) / room.trials
+    on_gpus = max(int(own_gpus / fleet.evaluator_gpus), 1) if fleet.evaluator_gpus else None
     shared: FleetConfig = replace(
         fleet,
         render_actors=fleet.render_actors or actors,
-        evaluators=fleet.evaluators or (None if fleet.evaluator_gpus else actors),
-        booked_share=booked,
+        evaluators=fleet.evaluators or on_gpus or actors,
+        booked_share=fleet.booked_share / room.trials,
     )
-    training = config.training
     if not training.use_gpu:
         cores = max(room.threads * (1 - fleet.booked_share - _LEADERS_SHARE), training.cpus_per_worker)
         training = replace(training, threads_per_worker=room.threads, cpus_per_worker=cores)

@@ -10,49 +10,44 @@ from typing import Any
 import optuna
 
 from share_dist import errors
-from share_dist.config import RunConfig, setting_of
+from share_dist.config import setting_of
 from share_dist.loop.progress import minutes
 from share_dist.loop.share import versions
-from share_dist.recipes import SearchSpace, find_recipe, space_to_json
+from share_dist.loop.story import PAGE, SUMMARY
+from share_dist.recipes import find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
 from share_dist.storage import Store, open_store
+from share_dist.storage.run import CONFIG
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.importance import importances
 from share_dist.sweep.outcome import Outcome, candidates, gains_in_words, outcome_of
+from share_dist.sweep.plan import SweepPlan
 from share_dist.sweep.recipe import as_options
-from share_dist.sweep.study import SUMMARY
-from share_dist.sweep.trial import CONFIG, with_point
-
-PAGE = "report/index.html"
+from share_dist.sweep.trial import with_point
 
 
 def publish(
-    store: Store,
-    recipe: str,
-    config: RunConfig,
-    space: SearchSpace,
-    study: optuna.Study,
-    sweep: SweepConfig,
-    base_cost: Mapping[str, float],
+    store: Store, plan: SweepPlan, study: optuna.Study, base_cost: Mapping[str, float]
 ) -> tuple[Outcome, str, str]:
     """Write summary and page of a sweep; return what it found, that as a table, and the page's address."""
-    outcome = outcome_of(study, sweep)
+    outcome = outcome_of(study, plan.sweep)
+    figures = plan.sweep.figures
     summary = {
         "title": store.uri().rpartition("/")[2],
-        "recipe": recipe,
-        "objectives": list(sweep.figures),
-        "space": space_to_json(space),
-        "defaults": {name: setting_of(config, name) for name in space},
+        "recipe": plan.recipe,
+        "objectives": list(figures),
+        "space": space_to_json(plan.space),
+        "defaults": {name: setting_of(plan.config, name) for name in plan.space},
         "trials": [asdict(row) for row in outcome.trials],
         "front": outcome.front,
         "best": asdict(outcome.best) if outcome.best else None,
-        "ranking": [asdict(row) for row in candidates(outcome.done, outcome.figures)],
+        "ranking": [asdict(row) for row in candidates(outcome.done, figures)],
         "repeats": outcome.repeats,
         "importances": {
-            figure: [asdict(found) for found in each] for figure, each in importances(study, sweep.figures).items()
+            figure: [asdict(found) for found in each] for figure, each in importances(study, figures).items()
         },
-        "rule": rule(outcome, sweep),
-        "commands": commands(outcome, store, recipe, config),
+        "rule": rule(outcome, plan.sweep),
+        "commands": commands(outcome, store, plan),
         "seconds": sum(row.seconds or 0.0 for row in outcome.trials),
         "saved": saved(outcome, base_cost),
         "versions": versions(),
@@ -100,14 +95,14 @@ def rule(outcome: Outcome, sweep: SweepConfig) -> str:
     return f"The trial with the greatest gain in the {first}{spared}."
 
 
-def commands(outcome: Outcome, store: Store, recipe: str, config: RunConfig) -> dict[str, str]:
+def commands(outcome: Outcome, store: Store, plan: SweepPlan) -> dict[str, str]:
     """What to do next, each with the line to paste."""
     if outcome.best is None:
         return {}
-    whole = with_point(config, outcome.best.settings)
+    options = as_options(with_point(plan.config, outcome.best.settings), find_recipe(plan.recipe))
     return {
         "run the best settings at full length": f"share-dist share --from-sweep {store.uri()}",
-        "the same, spelt out": f"share-dist share {recipe} {as_options(whole, find_recipe(recipe))}",
+        "the same, spelt out": f"share-dist share {plan.recipe} {options}".rstrip(),
     }
 
 

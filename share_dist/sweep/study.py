@@ -20,7 +20,6 @@ from share_dist import errors
 from share_dist.storage import FolderStore, Store, refuse_differences
 
 JOURNAL = "study.journal"
-SUMMARY = "summary.json"
 IDENTITY = "sweep"
 REASON, ROUNDS = "reason", "rounds"
 """What is kept of a trial besides settings and values: why it failed, and its figures after each round."""

@@ -7,19 +7,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 
-from share_dist.config import RunConfig, config_json
+from share_dist.config import RunConfig
 from share_dist.fleet import Fleet, cluster_nodes, connect
 from share_dist.loop.rounds import Run
 from share_dist.loop.start import checked_model, require_two_blocks, settled
-from share_dist.recipes import SearchSpace, checked_space, space_to_json
+from share_dist.recipes import checked_space
 from share_dist.storage import Store, inside, once, open_run
-from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.finalists import RepeatProgress, points_to_repeat
 from share_dist.sweep.outcome import Outcome
+from share_dist.sweep.plan import SweepPlan
 from share_dist.sweep.progress import SweepProgress
 from share_dist.sweep.room import room_for_trials, share_of_room
 from share_dist.sweep.search import StudySearch, default_point
@@ -30,27 +29,6 @@ from share_dist.sweep.tuning import Crew, run_points, search_trials
 from share_dist.sweep.warm_start import settings_to_try
 
 log = logging.getLogger("share_dist")
-
-
-@dataclass(frozen=True, slots=True)
-class SweepPlan:
-    """A sweep as it was asked for."""
-
-    space: SearchSpace
-    recipe: str
-    config: RunConfig
-    sweep: SweepConfig
-
-    def identity(self) -> dict[str, Any]:
-        """What makes it this sweep and no other: space, objectives and everything that decides a trial."""
-        return {
-            **json.loads(config_json(self.config, "sweep")),
-            "recipe": self.recipe,
-            "space": space_to_json(self.space),
-            "objectives": list(self.sweep.objectives),
-            "length": self.sweep.length,
-            "prune": self.sweep.prunes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +56,7 @@ def run_sweep(plan: SweepPlan, out: str | Path) -> SweepResult:
     search.first_try([default_point(plan.config, plan.space), *warm])
     if _is_unfinished(plan, search):
         _try(plan, base, store, search)
-    cost = base_cost(store)
-    return SweepResult(*publish(store, plan.recipe, plan.config, plan.space, search.study, plan.sweep, cost))
+    return SweepResult(*publish(store, plan, search.study, base_cost(store)))
 
 
 def _is_unfinished(plan: SweepPlan, search: StudySearch) -> bool:

@@ -19,8 +19,8 @@ from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import BASE_MODEL, Run, rounds
 from share_dist.storage import Store, inside
+from share_dist.storage.run import CONFIG
 
-CONFIG = "config.json"
 SHARED = "shared"
 PICTURES = "pictures"
 

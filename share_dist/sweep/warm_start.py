@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from share_dist import errors
+from share_dist.loop.story import SUMMARY
 from share_dist.recipes import SearchSpace, space_to_json
 from share_dist.storage import open_store, refuse_differences
-from share_dist.sweep.study import SUMMARY
 
 TAKEN = 5
 """Settings taken over: enough to begin near the top, few enough to be tried at once."""

@@ -34,7 +34,7 @@ def sweep(search, tmp_path):
     found = search()
     for index, worst in enumerate((20.0, 10.0, 30.0, 25.0)):
         finish(found, str(index), worst)
-    publish(store, "demo", given, SPACE, found.study, found.config, {"views": 1024, "seconds": 4.0})
+    publish(store, replace(plan, sweep=found.config), found.study, {"views": 1024, "seconds": 4.0})
     return store
 
 

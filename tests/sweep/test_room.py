@@ -8,7 +8,7 @@ import pytest
 
 from share_dist import errors
 from share_dist.config import RunConfig
-from share_dist.fleet import ClusterNode, pool_sizes
+from share_dist.fleet import ClusterNode, FleetConfig, pool_sizes
 from share_dist.sweep.room import room_for_trials, share_of_room
 from share_dist.training import TrainingConfig
 from share_dist.training.elastic import ranks_with_room
@@ -54,6 +54,31 @@ def test_a_rank_has_its_cores_or_its_gpu_to_itself(training, cluster, trials):
 def test_what_cannot_run_is_refused_with_the_arithmetic(training, cluster, arithmetic):
     with pytest.raises(errors.WorkersLost, match=arithmetic):
         room_for_trials(config(**training), cluster)
+
+
+@pytest.mark.parametrize(
+    ("training", "share", "cluster", "trials", "evaluators"),
+    [
+        # Evaluators take the GPUs that their trial's ranks have given back.
+        ({"use_gpu": True}, 0.5, nodes(16, gpus=4), 4, 2),
+        ({"use_gpu": True, "workers": 4}, 1.0, nodes(16, 16, gpus=4), 2, 4),
+        ({"threads_per_worker": 2}, 1.0, nodes(16, gpus=2), 2, 1),
+        ({"threads_per_worker": 2}, 0.25, nodes(16, gpus=2), 8, 1),
+        ({"threads_per_worker": 8}, 0.5, nodes(16, gpus=2), 2, 2),
+    ],
+)
+def test_evaluators_on_gpus_never_want_those_of_another_trial(training, share, cluster, trials, evaluators):
+    run = replace(config(**training), fleet=FleetConfig(evaluator_gpus=share))
+    room = room_for_trials(run, cluster)
+    each = share_of_room(run, room, cluster)
+    assert (room.trials, each.fleet.evaluators) == (trials, evaluators)
+    assert trials * evaluators * share <= sum(node.gpus for node in cluster)
+
+
+def test_evaluators_that_find_no_gpu_are_refused_with_the_arithmetic():
+    run = replace(config(), fleet=FleetConfig(evaluator_gpus=1.0))
+    with pytest.raises(errors.WorkersLost, match="and 1 of a GPU for an evaluator(.*)0 GPUs in all: room for 0"):
+        room_for_trials(run, nodes(4))
 
 
 @pytest.mark.parametrize("cluster", [nodes(2), nodes(4, 4), nodes(16, 16, 16), nodes(64)])
