@@ -163,13 +163,13 @@ def stored_plan(run: Run, index: int) -> ViewPlan:
     return read_plan(inside(run.store, f"{round_folder(index)}/plan"))
 
 
-def fine_tune(run: Run, index: int, model: bytes, plan: ViewPlan) -> bytes:
-    """Train a round on its plan, holding on to what the base model says of everyday views."""
+def fine_tune(run: Run, index: int, base: bytes, model: bytes, plan: ViewPlan) -> bytes:
+    """Train a round on its plan from `model`, holding on to what the base model says of everyday views."""
     config = run.config
     job = TrainingJob(
         name=f"round {index + 1}",
         start=model,
-        anchor=run.store.read(BASE_MODEL),
+        anchor=base,
         seed=derived_seed(config.seed, round_folder(index)),
         learning=config.learning,
         losses=config.losses,
@@ -200,22 +200,22 @@ def mean_error_mm(survey: Survey) -> float:
 
 
 def attempts_of_round(
-    run: Run, index: int, model: bytes, base: Surveys, before: Surveys, pool: list[Camera]
+    run: Run, index: int, base: Standing, standing: Standing, pool: list[Camera]
 ) -> Iterator[tuple[Attempt, bytes, Surveys]]:
     """Try a round until it is accepted or its attempts are used up; each try is yielded with its model and surveys.
 
-    The round trains from `model`, the last accepted one. The first try takes the fine-tuned weights as they are, each
-    further one a gentler step from the base model towards them: everyday views are what the base knows best.
+    The round trains from where the run stands. The first try takes the fine-tuned weights as they are, each further
+    one a gentler step from the base model towards them: everyday views are what the base knows best.
     """
-    anchor = run.store.read(BASE_MODEL)
+    before = standing.steer
     landscape, regions = find_weak_views(run, index, before[run.config.camera.target], pool)
-    trained = fine_tune(run, index, model, planned_views(run, index, landscape, regions, pool))
+    trained = fine_tune(run, index, base.model, standing.model, planned_views(run, index, landscape, regions, pool))
     for attempt in range(run.config.share.attempts):
         step = run.config.share.gentler**attempt
-        better = trained if step == 1.0 else blend_checkpoints(anchor, trained, step)
+        better = trained if step == 1.0 else blend_checkpoints(base.model, trained, step)
         run.store.overwrite(f"{attempt_folder(index, attempt)}/model.safetensors", better)
         after = run.steer(better, f"{attempt_folder(index, attempt)}/survey", f"round {index + 1} after")
-        accepted, why = judge_attempt(run.config, base, before, after)
+        accepted, why = judge_attempt(run.config, base.steer, before, after)
         means = [{name: mean_error_mm(survey) for name, survey in surveys.items()} for surveys in (before, after)]
         yield Attempt(index, attempt, accepted, why, step, means[0], means[1]), better, after
         if accepted:
@@ -224,12 +224,11 @@ def attempts_of_round(
 
 def rounds(run: Run, base: bytes, base_steer: Surveys, progress: StageProgress) -> Iterator[Standing]:
     """Go through all rounds, each from the last accepted model, and yield where the run stands after each."""
-    standing, pool = Standing(base, base_steer), camera_pool(run)
+    first = standing = Standing(base, base_steer)
+    pool = camera_pool(run)
     for index in range(run.config.share.rounds):
         with progress.stage(f"round {index + 1}"):
-            for attempt, better, after in attempts_of_round(
-                run, index, standing.model, base_steer, standing.steer, pool
-            ):
+            for attempt, better, after in attempts_of_round(run, index, first, standing, pool):
                 progress.say(f"round {index + 1} {'accepted' if attempt.accepted else 'REJECTED'}: {attempt.why}")
                 tried = (*standing.attempts, attempt)
                 standing = Standing(better, after, tried) if attempt.accepted else replace(standing, attempts=tried)

@@ -15,7 +15,6 @@ from typing import Any
 from share_dist.config import RunConfig, config_json, with_settings
 from share_dist.fleet import Fleet
 from share_dist.loop.rounds import (
-    BASE_MODEL,
     Run,
     camera_pool,
     find_weak_views,
@@ -62,8 +61,7 @@ def trade_offs(base_config: RunConfig, variants: Mapping[str, RunConfig], out: P
         after = {}
         for name, config in variants.items():
             run = Run(config, inside(store, "variants/" + name.replace(" ", "-").replace("%", "percent")), fleet)
-            run.store.write_once(BASE_MODEL, base)
-            trained = fine_tune(run, 0, base, planned_views(run, 0, landscape, regions, pool))
+            trained = fine_tune(run, 0, base, base, planned_views(run, 0, landscape, regions, pool))
             after[name] = {str(step): _means_after(run, base, trained, step, name) for step in STEPS}
     before = {name: mean_error_mm(survey) for name, survey in surveys.items()}
     return {"seed": base_config.seed, "views": base_config.survey.steer_views, "before": before, "after": after}

@@ -12,7 +12,7 @@ import ray
 
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet, cluster_nodes, connect
-from share_dist.loop.rounds import Run
+from share_dist.loop.rounds import BASE_MODEL, Run
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import checked_space
 from share_dist.storage import Store, inside, once, open_run
@@ -89,6 +89,7 @@ def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> Non
 def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) -> None:
     """Survey the base model once for all trials, with all of the cluster, and note what it cost."""
     shared = inside(store, SHARED)
+    shared.write_once(BASE_MODEL, base)
 
     def survey() -> dict[str, float]:
         with Fleet(whole.fleet, config.body, config.render, kept=inside(shared, PICTURES)) as fleet:

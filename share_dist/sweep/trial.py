@@ -17,7 +17,7 @@ from share_dist.fleet import Fleet
 from share_dist.landscape import fit_landscape
 from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
-from share_dist.loop.rounds import BASE_MODEL, Run, rounds
+from share_dist.loop.rounds import Run, rounds
 from share_dist.storage import Store, inside
 from share_dist.storage.run import CONFIG
 
@@ -107,7 +107,6 @@ def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:
     store, shared = inside(task.store, point.folder), inside(task.store, SHARED)
     with Fleet(config.fleet, config.body, config.render, kept=inside(shared, PICTURES)) as fleet:
         run, progress = Run(config, store, fleet, shared), StageProgress(store, {})
-        store.write_once(BASE_MODEL, task.base)
         with progress.stage("base survey"):
             base = run.steer(task.base, "base/steer", "base")
             landscape = fit_landscape(base["all_cameras"], config.landscape)
