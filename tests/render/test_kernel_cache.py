@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,3 +100,29 @@ def test_numba_makes_a_kernel_anew_when_a_file_it_is_made_of_changes(tmp_path):
             env={**os.environ, "PYTHONPATH": f"{tmp_path}:{PACKAGE.parent}", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         assert float(done.stdout) == factor
+
+
+COPY = """
+import numpy as np
+from share_dist.body import quaternions
+quaternions.rotmats_from_rotvecs(np.zeros((1, 24, 3), np.float32))
+print(quaternions.__file__, sum(quaternions._matrices.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.slow
+def test_a_copy_of_the_project_finds_the_kernels_of_the_first_one(tmp_path):
+    """As each job on a cluster is a copy."""
+    for name, hits in (("one", 0), ("two", 1)):
+        shutil.copytree(PACKAGE, tmp_path / name / "share_dist", ignore=shutil.ignore_patterns("__pycache__"))
+        done = subprocess.run(
+            [sys.executable, "-c", COPY],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path / name,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / name), "NUMBA_CACHE_DIR": str(tmp_path / "kernels")},
+        )
+        file, found = done.stdout.split()
+        assert file.startswith(str(tmp_path / name))
+        assert int(found) == hits
