@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import optuna
-from ray.tune import Callback
 
 from share_dist.sweep.config import SweepConfig
-from share_dist.sweep.outcome import Outcome, TrialRow, candidates, gains_in_words, outcome_of
+from share_dist.sweep.outcome import Outcome, TrialRow, candidates, outcome_of
+from share_dist.sweep.progress import TrialProgress
 from share_dist.sweep.search import figures_of
 from share_dist.sweep.study import REPEATS
 from share_dist.sweep.trial import is_finite
@@ -38,7 +38,7 @@ def points_to_repeat(study: optuna.Study, config: SweepConfig, seed: int) -> lis
     ]
 
 
-class RepeatProgress(Callback):
+class RepeatProgress(TrialProgress):
     """Keeps in the study what a finalist gained on another seed, and says so."""
 
     def __init__(self, study: optuna.Study, total: int) -> None:
@@ -46,15 +46,13 @@ class RepeatProgress(Callback):
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
         """Keep the figures of the last round."""
-        point = trial.config["point"]
-        if "failed" in result:
-            log.info("  trial %d on seed %d failed: %s", point["number"], point["seed"], result["failed"])
+        super().on_trial_result(iteration, trials, trial, result)
         if result.get("percent") != 100 or not is_finite(figures_of(result)):
             return
+        point = trial.config["point"]
         keep_repeat(self.study, point["number"], point["seed"], figures_of(result))
         self.done += 1
-        gains = gains_in_words(result)
-        log.info("%d/%d repeats; trial %d on seed %d: %s", self.done, self.total, point["number"], point["seed"], gains)
+        log.info("%d/%d repeats", self.done, self.total)
 
 
 def keep_repeat(study: optuna.Study, number: int, seed: int, figures: Mapping[str, Any]) -> None:

@@ -11,23 +11,37 @@ from ray.tune import Callback
 from share_dist.loop.progress import minutes
 from share_dist.sweep.outcome import ENDED, Outcome, gains_in_words, outcome_of
 from share_dist.sweep.search import StudySearch
+from share_dist.sweep.trial import Point
 
 log = logging.getLogger("share_dist")
 
 
-class SweepProgress(Callback):
-    """Prints how far the sweep is whenever a trial reports or ends."""
+class TrialProgress(Callback):
+    """Prints what becomes of trials."""
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
+        """Say what a round of a trial brought, or why it failed."""
+        name = name_of(trial)
+        if "round" in result:
+            log.info("  %s, round %d: %s", name, result["round"], gains_in_words(result))
+        if "failed" in result:
+            log.info("  %s failed: %s", name, result["failed"].splitlines()[0])
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """Say that a trial lost its process."""
+        log.info("  %s lost its process, and goes on in another one from its last checkpoint", name_of(trial))
+
+
+def name_of(trial: Any) -> str:
+    """What one of Tune's trials is called."""
+    return Point(**trial.config["point"]).name
+
+
+class SweepProgress(TrialProgress):
+    """Prints also how far the sweep is, whenever a trial ends."""
 
     def __init__(self, search: StudySearch, trials: int, at_a_time: int) -> None:
         self.search, self.trials, self.at_a_time = search, trials, at_a_time
-
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any) -> None:
-        """Say what a round of a trial brought."""
-        if "round" in result:
-            number = trial.config["number"]
-            log.info("  trial %d, round %d: %s", number, result["round"], gains_in_words(result))
-        if "failed" in result:
-            log.info("  trial %d failed: %s", trial.config["number"], result["failed"].splitlines()[0])
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """Say how many trials are done, which is the best, and how long the rest will take."""

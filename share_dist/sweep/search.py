@@ -89,12 +89,12 @@ class StudySearch(OptunaSearch):
                 self.study.enqueue_trial(dict(point), skip_if_exists=True)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """See `Searcher`: the number and the settings of the next trial."""
+        """See `Searcher`: the next trial's `Point`, as `run_trial` takes it."""
         if trial_id not in self._ot_trials:
             self._ot_trials[trial_id] = self._left_over() or self._asked()
         trial = self._ot_trials[trial_id]
         assert callable(self._space)
-        return {"number": trial.number, "settings": self._space(trial)}
+        return {"point": {"number": trial.number, "settings": self._space(trial)}}
 
     def _left_over(self) -> optuna.Trial | None:
         return optuna.Trial(self.study, self.left_over.pop(0)._trial_id) if self.left_over else None

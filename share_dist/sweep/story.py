@@ -185,9 +185,13 @@ def saved_in_words(shared: Mapping[str, float]) -> str:
     """What trials did not do twice: `3 min 5 s: …`."""
     total = shared["base_survey_seconds"] + shared["pictures_seconds"]
     return (
-        f"{minutes(total)}: the base model's survey {minutes(shared['base_survey_seconds'])}, and pictures of "
-        f"{int(shared['pictures_views']):,} surveyed views {minutes(shared['pictures_seconds'])}"
+        f"{_time(total)}: the base model's survey {_time(shared['base_survey_seconds'])}, and pictures of "
+        f"{int(shared['pictures_views']):,} surveyed views {_time(shared['pictures_seconds'])}"
     )
+
+
+def _time(seconds: float) -> str:
+    return minutes(seconds) if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def table_text(outcome: Outcome, summary: Mapping[str, Any]) -> str:

@@ -47,6 +47,11 @@ class Point:
     """Whose people and views; None for those that the sweep searches with."""
 
     @property
+    def name(self) -> str:
+        """What the trial is called in lines."""
+        return f"trial {self.number}" + ("" if self.seed is None else f" on seed {self.seed}")
+
+    @property
     def folder(self) -> str:
         """Where the trial lies in its sweep."""
         return f"trials/{self.number:04d}" + ("" if self.seed is None else f"-seed-{self.seed}")
@@ -71,22 +76,22 @@ def with_point(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     return replace(changed, learning=replace(changed.learning, fresh_views=views))
 
 
-def run_trial(point: dict[str, Any], task: TrialTask) -> None:
+def run_trial(config: dict[str, Any], task: TrialTask) -> None:
     """Run one trial in a process of Tune's and report its figures after each round.
 
     Args:
-        point: the fields of a `Point`, alone or below the name `point`.
+        config: the fields of a `Point`, below the name `point`.
         task: what it has in common with the others.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    own = Point(**point.get("point", point))
+    point = Point(**config["point"])
     try:
-        for figures in trial_rounds(own, task):
+        for figures in trial_rounds(point, task):
             tune.report(figures)
     except _NOT_OURS as error:
         tune.report({"halted": type(error).__name__, "why": str(error)})
     except Exception as error:
-        logging.getLogger("share_dist").exception("%s failed", own.folder)
+        logging.getLogger("share_dist").exception("%s failed", point.name)
         tune.report({"failed": f"{type(error).__name__}: {error}"})
 
 

@@ -21,6 +21,7 @@ _QUIET_TUNE = {
     # We say and keep ourselves what there is to say and to keep.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     # A trial that failed has no figures, and must not end the others.
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
 }

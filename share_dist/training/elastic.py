@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import ray
-from ray import PlacementGroupID
+from ray import ActorID, PlacementGroupID
+from ray._private import state as ray_state
+from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # pyright: ignore[reportAttributeAccessIssue]
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_list, _internal_kv_put
-from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 from share_dist.errors import WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, leaving_nodes, staying
@@ -70,6 +72,8 @@ def await_room(config: TrainingConfig, batch_size: int, say: Callable[[str], Non
         if size is None and not asked:
             say(f"waiting up to {config.start_deadline_s:.0f} s for {_wanted(config)}; {_has(nodes)} now")
             asked = True
+        if size is None:
+            end_useless_reservations()
         time.sleep(0.2)
 
 
@@ -141,7 +145,7 @@ class Watch:
         said = ""
         while self.reason is None and not self._end.wait(_LOOK_EVERY_S):
             try:
-                end_broken_reservations()
+                end_useless_reservations()
                 self.reason = self._why_stop()
             except Exception as error:
                 # The head may be out of reach for a moment only, so look again; but say so, once for each reason.
@@ -172,17 +176,24 @@ class Watch:
         return f"there is room for {size} workers" if lasted >= self.config.resize_after_s else None
 
 
-def end_broken_reservations() -> None:
-    """End this driver's reservations of which a node was lost, and with them the ranks that stand on the others.
+def end_useless_reservations() -> None:
+    """End reservations of this job's that will never be used as a whole, and with them the ranks that stand on some.
 
-    While ranks are being started Ray Train does not look, and may wait without a deadline for another node.
+    Of one a node was lost: while ranks are being started Ray Train does not look, and may wait without a deadline for
+    another node. Of another the controller died, as it does with a trial of a sweep: Ray frees what an actor reserved
+    only when the whole job ends.
     """
     ours = ray.get_runtime_context().get_job_id()
-    for found in placement_group_table().values():
-        name = found["placement_group_id"]
-        # A number of Ray's ends with the job that it belongs to. Ray Train gives its reservations no name.
-        if found["state"] == "RESCHEDULING" and not found["name"] and name.endswith(ours):
-            remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(name))))
+    for entry in ray_state.state._connect_and_get_accessor().get_placement_group_table():
+        found = PlacementGroupTableData.FromString(entry)
+        if found.creator_job_id.hex() != ours or found.state == PlacementGroupTableData.REMOVED:
+            continue
+        # Ray Train gives its reservations no name.
+        broken = found.state == PlacementGroupTableData.RESCHEDULING and not found.name
+        # Of what a driver reserved Ray says too that its actor is dead, for there is none.
+        abandoned = found.creator_actor_dead and not ActorID(found.creator_actor_id).is_nil()
+        if broken or abandoned:
+            remove_placement_group(PlacementGroup(PlacementGroupID(found.placement_group_id)))
 
 
 def announce_rank(channel: str, rank: int) -> None:

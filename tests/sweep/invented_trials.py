@@ -29,7 +29,7 @@ def figures(round_number, percent, worst=10.0, everyday=-0.5):
 
 def finish(search, name, worst=10.0, everyday=-0.5):
     """Let a trial run to its end."""
-    point = search.suggest(name)
+    point = search.suggest(name)["point"]
     result = figures(1, 100, worst, everyday)
     search.note(name, result)
     search.on_trial_complete(name, result)

@@ -18,7 +18,7 @@ def states(search):
 
 
 def test_the_recipes_own_settings_are_the_first_trial(search):
-    point = search().suggest("a")
+    point = search().suggest("a")["point"]
     assert point == {"number": 0, "settings": {"rome.method": "rome", "rome.quantile": 0.5, "share.rounds": 2}}
     assert with_point(find_recipe("demo"), point["settings"]) == find_recipe("demo")
 
@@ -54,7 +54,7 @@ def test_a_trial_that_was_running_when_its_driver_died_goes_on_first(search):
     dead.note("b", figures(1, 50))
     alive = search()
     assert alive.suggest("c") == point
-    assert alive.suggest("d")["number"] == 2
+    assert alive.suggest("d")["point"]["number"] == 2
     alive.note("c", figures(1, 50))
     alive.note("c", figures(2, 100))
     alive.on_trial_complete("c", figures(2, 100))
@@ -124,7 +124,7 @@ def test_no_trial_is_ended_early_where_several_figures_count_or_nobody_wants_it(
 def test_raising_the_number_of_trials_asks_for_more_and_the_default_is_not_tried_again(search):
     finish(search(), "a")
     found = search()
-    assert found.suggest("b")["number"] == 1
+    assert found.suggest("b")["point"]["number"] == 1
     assert len(found.study.trials) == 2
 
 

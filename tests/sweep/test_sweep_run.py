@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from share_dist.cli import main
@@ -66,6 +67,27 @@ def kill_when(words: list[str], out: Path, pattern: str) -> None:
         driver.wait()
 
 
+def finish_without_a_leader(words: list[str], out: Path) -> str:
+    """Go on with a killed sweep to its end, and SIGKILL the process that leads its second trial on the way."""
+    driver = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not any(out.glob("trials/0001/round-01/training/*")):
+        assert driver.poll() is None, driver.communicate()
+        time.sleep(0.05)
+    leaders = [child for child in psutil.Process(driver.pid).children(recursive=True) if is_leader(child)]
+    assert len(leaders) == 1
+    leaders[0].kill()
+    said = driver.communicate()[0]
+    assert driver.returncode == 0, said
+    return said
+
+
+def is_leader(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("ray::ImplicitFu")
+    except psutil.NoSuchProcess:
+        return False
+
+
 def stamps(out: Path, pattern: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in out.glob(pattern) if path.is_file()}
 
@@ -76,7 +98,7 @@ def swept(tmp_path_factory, postgres):
     out, url = tmp_path_factory.mktemp("sweep") / "killed", postgres.url()
     kill_when(command(out, url), out, "trials/0001/round-01/landscape/manifest.json")
     made = stamps(out, "trials/*/round-*/training/trained/*") | stamps(out, "shared/**/rows.parquet")
-    said = finish(command(out, url))
+    said = finish_without_a_leader(command(out, url), out)
     return out, said, made
 
 
@@ -95,6 +117,13 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_loses_nothing(swept):
     assert first["settings"] == {"learning.learning_rate": 3e-4, "rome.explore_share": 0.2}
     assert [row["round"] for row in second["rounds"]] == [1, 2]
     assert "3/3 trials" in said
+
+
+@pytest.mark.slow
+def test_a_trial_whose_process_was_killed_goes_on_in_another_one(swept):
+    out, said, _ = swept
+    assert said.count("trial 1 lost its process, and goes on in another one from its last checkpoint") == 1
+    assert summary(out)["trials"][1]["fate"] == "done"
 
 
 @pytest.mark.slow
