@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -67,25 +68,26 @@ def kill_when(words: list[str], out: Path, pattern: str) -> None:
         driver.wait()
 
 
-def finish_without_a_leader(words: list[str], out: Path) -> str:
-    """Go on with a killed sweep to its end, and SIGKILL the process that leads its second trial on the way."""
+def finish_without_a_leader(words: list[str]) -> str:
+    """Go on with a killed sweep to its end, and SIGKILL the process that leads its second trial while that learns."""
     driver = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while not any(out.glob("trials/0001/round-01/training/*")):
+    while not below(driver.pid, "ray::RayTrainWorker"):
         assert driver.poll() is None, driver.communicate()
         time.sleep(0.05)
-    leaders = [child for child in psutil.Process(driver.pid).children(recursive=True) if is_leader(child)]
-    assert len(leaders) == 1
-    leaders[0].kill()
+    (leader,) = below(driver.pid, "ray::ImplicitFunc")
+    leader.kill()
     said = driver.communicate()[0]
     assert driver.returncode == 0, said
     return said
 
 
-def is_leader(process: psutil.Process) -> bool:
-    try:
-        return process.name().startswith("ray::ImplicitFu")
-    except psutil.NoSuchProcess:
-        return False
+def below(number: int, name: str) -> list[psutil.Process]:
+    """The processes that another one started, by the beginning of what they call themselves."""
+    found = []
+    for child in psutil.Process(number).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found += [child] if " ".join(child.cmdline()).startswith(name) else []
+    return found
 
 
 def stamps(out: Path, pattern: str) -> dict[Path, int]:
@@ -98,7 +100,7 @@ def swept(tmp_path_factory, postgres):
     out, url = tmp_path_factory.mktemp("sweep") / "killed", postgres.url()
     kill_when(command(out, url), out, "trials/0001/round-01/landscape/manifest.json")
     made = stamps(out, "trials/*/round-*/training/trained/*") | stamps(out, "shared/**/rows.parquet")
-    said = finish_without_a_leader(command(out, url), out)
+    said = finish_without_a_leader(command(out, url))
     return out, said, made
 
 
