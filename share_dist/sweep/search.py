@@ -75,6 +75,7 @@ class StudySearch(OptunaSearch):
         self.study.set_metric_names(list(config.figures))
         self.study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=50, reduction_factor=2)
         self.left_over = unfinished(self.study.trials)
+        self.weak = set[str]()
 
     @property
     def study(self) -> optuna.Study:
@@ -119,15 +120,18 @@ class StudySearch(OptunaSearch):
         if not self.config.prunes or percent >= 100 or not is_finite(figures_of(result)):
             return False
         trial.report(result[self.config.figures[0]], percent)
-        return trial.should_prune()
+        if trial.should_prune():
+            self.weak.add(trial_id)
+        return trial_id in self.weak
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """See `Searcher`: write the trial's fate into the study."""
         if trial_id in self._completed_trials or trial_id not in self._ot_trials:
             return
         found, trial = result or {}, self._ot_trials[trial_id]
+        cut_short = found.get("percent", 0) < 100 and trial_id not in self.weak
         # What stopped the sweep is not this trial's fault: it stays unfinished, and is taken up again.
-        if "halted" in found or (not error and not found):
+        if not error and "failed" not in found and cut_short:
             return
         self._completed_trials.add(trial_id)
         reason = self._reason(found, error)
@@ -146,7 +150,7 @@ class StudySearch(OptunaSearch):
     def _reason(self, found: Mapping[str, Any], error: bool) -> str | None:
         if "failed" in found:
             return str(found["failed"])
-        if error or "percent" not in found:
+        if error:
             return f"its process died {self.config.restarts + 1} times"
         broken = [name for name in self.config.figures if not is_finite({name: found[name]})]
         return f"{', '.join(broken)}: not a number" if broken else None

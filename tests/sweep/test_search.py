@@ -92,6 +92,19 @@ def test_a_trial_that_the_cluster_stopped_stays_to_be_gone_on_with(search):
     assert search().suggest("c") == point
 
 
+@pytest.mark.parametrize("objectives", [("worst-tenth",), ("worst-tenth", "everyday")])
+def test_a_trial_that_ran_beside_one_that_stopped_the_sweep_stays_too(search, objectives):
+    found = search(objectives=objectives)
+    finish(found, "a")
+    for name in ("b", "c"):
+        found.suggest(name)
+    assert not found.note("b", figures(1, 50, worst=90.0))
+    # Tune ends both: one has reported a round, the other nothing.
+    found.on_trial_complete("b", figures(1, 50, worst=90.0))
+    found.on_trial_complete("c", {})
+    assert states(found)[1:] == [TrialState.RUNNING, TrialState.RUNNING]
+
+
 def test_a_weak_trial_is_ended_early_where_one_figure_counts(search):
     found = search(objectives=("worst-tenth",))
     for index, worst in enumerate((20.0, 25.0, 30.0)):
