@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.search import fate, rounded
-from share_dist.sweep.study import REASON, REPEATS, ROUNDS
+from share_dist.sweep.study import FAILED_REPEATS, REASON, REPEATS, ROUNDS
 
 ENDED = ("done", "ended early", "failed")
 """The fates of trials of which nothing more is to come."""
@@ -52,6 +52,9 @@ class Outcome:
     repeats: dict[int, dict[int, Gains]]
     """Finalists on other seeds: number → seed → gains."""
 
+    failed_repeats: dict[int, dict[int, str]]
+    """Finalists that failed on another seed: number → seed → why."""
+
     @property
     def default(self) -> TrialRow | None:
         """The recipe's own settings, which are always tried first."""
@@ -77,14 +80,17 @@ class Outcome:
     def best(self) -> TrialRow | None:
         """The trial that is recommended.
 
-        Once finalists were repeated their means over those seeds decide, for of many trials the highest was lucky too.
+        Once finalists were repeated their means over those seeds decide, for of many trials the highest was lucky too;
+        one that failed on another seed is not recommended.
         """
-        if len(self.repeats) < 2 or 0 not in self.repeats:
-            return next(iter(candidates(self.done, self.figures)), None)
-        seeds = set.intersection(*(set(found) for found in self.repeats.values()))
+        repeated = {number: found for number, found in self.repeats.items() if number not in self.failed_repeats}
+        seeds = set.intersection(*(set(found) for found in repeated.values())) if len(repeated) > 1 else set()
+        if not seeds or 0 not in repeated:
+            sound = [row for row in self.done if row.number not in self.failed_repeats]
+            return next(iter(candidates(sound, self.figures)), None)
         means = {
             number: {name: float(np.mean([found[seed][name] for seed in seeds])) for name in self.figures}
-            for number, found in self.repeats.items()
+            for number, found in repeated.items()
         }
         rows = [replace(row, gains=means[row.number]) for row in self.done if row.number in means]
         best = candidates(rows, self.figures)[0]
@@ -94,9 +100,12 @@ class Outcome:
 def outcome_of(study: optuna.Study, config: SweepConfig) -> Outcome:
     """Read a study."""
     rows = [_row(trial) for trial in study.get_trials(deepcopy=False)]
-    kept = study.user_attrs.get(REPEATS, {})
-    repeats = {int(number): {int(seed): gains for seed, gains in found.items()} for number, found in kept.items()}
-    return Outcome(rows, config.figures, repeats)
+    return Outcome(rows, config.figures, _by_number(study, REPEATS), _by_number(study, FAILED_REPEATS))
+
+
+def _by_number(study: optuna.Study, attribute: str) -> dict[int, dict[int, Any]]:
+    kept = study.user_attrs.get(attribute, {})
+    return {int(number): {int(seed): what for seed, what in found.items()} for number, found in kept.items()}
 
 
 def _row(trial: FrozenTrial) -> TrialRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,12 +148,20 @@ class StudySearch(OptunaSearch):
         Path(checkpoint_path).touch()
 
     def _reason(self, found: Mapping[str, Any], error: bool) -> str | None:
-        if "failed" in found:
-            return str(found["failed"])
-        if error:
-            return f"its process died {self.config.restarts + 1} times"
-        broken = [name for name in self.config.figures if not is_finite({name: found[name]})]
-        return f"{', '.join(broken)}: not a number" if broken else None
+        return died(self.config.restarts) if error and "failed" not in found else failure(found, self.config.figures)
+
+
+def died(restarts: int) -> str:
+    """Why a trial failed that was started again and again."""
+    return f"its process died {restarts + 1} times"
+
+
+def failure(result: Mapping[str, Any], figures: Sequence[str]) -> str | None:
+    """Why a trial failed by the last that it reported; None where it has all the figures that are compared."""
+    if "failed" in result:
+        return str(result["failed"])
+    broken = [name for name in figures if not is_finite({name: result[name]})]
+    return f"{', '.join(broken)}: not a number" if broken else None
 
 
 def figures_of(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,12 +23,11 @@ from share_dist.sweep.importance import importances
 from share_dist.sweep.outcome import Outcome, candidates, gains_in_words, outcome_of
 from share_dist.sweep.plan import SweepPlan
 from share_dist.sweep.recipe import as_options
+from share_dist.sweep.study import BASE_COST
 from share_dist.sweep.trial import with_point
 
 
-def publish(
-    store: Store, plan: SweepPlan, study: optuna.Study, base_cost: Mapping[str, float]
-) -> tuple[Outcome, str, str]:
+def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome, str, str]:
     """Write summary and page of a sweep; return what it found, that as a table, and the page's address."""
     outcome = outcome_of(study, plan.sweep)
     figures = plan.sweep.figures
@@ -49,7 +48,7 @@ def publish(
         "rule": rule(outcome, plan.sweep),
         "commands": commands(outcome, store, plan),
         "seconds": sum(row.seconds or 0.0 for row in outcome.trials),
-        "saved": saved(outcome, base_cost),
+        "saved": saved(outcome, study.user_attrs.get(BASE_COST, {})),
         "versions": versions(),
     }
     store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
@@ -88,11 +87,16 @@ def rule(outcome: Outcome, sweep: SweepConfig) -> str:
     """Why the best is the best, in a sentence."""
     first, *others = (name.replace("-", " ") for name in sweep.objectives)
     spared = f", of those no worse than the default in {' and '.join(others)}" if others else ""
+    failed = "".join(
+        f" Trial {number} is left out, because it failed on seed {seed}: {why.splitlines()[0]}"
+        for number, found in outcome.failed_repeats.items()
+        for seed, why in found.items()
+    )
     if outcome.repeats:
         seeds = len({seed for found in outcome.repeats.values() for seed in found})
         over = f"over {seeds} other seed{'s' if seeds > 1 else ''}"
-        return f"The finalist with the greatest mean gain in the {first} {over}{spared}."
-    return f"The trial with the greatest gain in the {first}{spared}."
+        return f"The finalist with the greatest mean gain in the {first} {over}{spared}.{failed}"
+    return f"The trial with the greatest gain in the {first}{spared}.{failed}"
 
 
 def commands(outcome: Outcome, store: Store, plan: SweepPlan) -> dict[str, str]:
@@ -108,6 +112,8 @@ def commands(outcome: Outcome, store: Store, plan: SweepPlan) -> dict[str, str]:
 
 def saved(outcome: Outcome, base_cost: Mapping[str, float]) -> dict[str, float]:
     """Seconds that trials did not spend because they shared what is equal, by this sweep's own measure.
+
+    `base_cost` says how many `views` of the base model were surveyed for all trials, and in how many `seconds`.
 
     The base model was surveyed once for all of them, and its survey drew the pictures that the surveys of all others
     found again.

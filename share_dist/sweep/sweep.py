@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from share_dist.sweep.progress import SweepProgress
 from share_dist.sweep.room import room_for_trials, share_of_room
 from share_dist.sweep.search import StudySearch, default_point
 from share_dist.sweep.story import publish
-from share_dist.sweep.study import finished, open_storage, require_identity
+from share_dist.sweep.study import BASE_COST, finished, open_storage, require_identity
 from share_dist.sweep.trial import PICTURES, SHARED, TrialTask, shortened
 from share_dist.sweep.tuning import Crew, run_points, search_trials
 from share_dist.sweep.warm_start import settings_to_try
@@ -56,7 +55,7 @@ def run_sweep(plan: SweepPlan, out: str | Path) -> SweepResult:
     search.first_try([default_point(plan.config, plan.space), *warm])
     if _is_unfinished(plan, search):
         _try(plan, base, store, search)
-    return SweepResult(*publish(store, plan, search.study, base_cost(store)))
+    return SweepResult(*publish(store, plan, search.study))
 
 
 def _is_unfinished(plan: SweepPlan, search: StudySearch) -> bool:
@@ -71,7 +70,9 @@ def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> Non
         room = room_for_trials(plan.config, nodes)
         log.info("%s", room.arithmetic)
         config = settled(shortened(share_of_room(plan.config, room, nodes), plan.sweep.length), store)
-        survey_base(plan.config, config, base, store)
+        cost = survey_base(plan.config, config, base, store)
+        if BASE_COST not in search.study.user_attrs:
+            search.study.set_user_attr(BASE_COST, cost)
         task, sweep = TrialTask(config, base, store), plan.sweep
         todo = sweep.trials - len(finished(search.study.trials))
         if todo > 0:
@@ -79,15 +80,15 @@ def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> Non
             search_trials(task, search, todo, crew)
         points = points_to_repeat(search.study, sweep, plan.config.seed)
         if points:
-            progress = RepeatProgress(search.study, len(points))
+            progress = RepeatProgress(search.study, sweep, len(points))
             run_points(task, points, Crew(min(room.trials, len(points)), sweep.restarts, progress))
     finally:
         if started_here:
             ray.shutdown()
 
 
-def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) -> None:
-    """Survey the base model once for all trials, with all of the cluster, and note what it cost."""
+def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) -> dict[str, float]:
+    """Survey the base model once for all trials, with all of the cluster; return its `views` and its `seconds`."""
     shared = inside(store, SHARED)
     shared.write_once(BASE_MODEL, base)
 
@@ -96,12 +97,7 @@ def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) 
             Run(config, store, fleet, shared).steer(base, "base/steer", "base")
             return {"views": fleet.surveyed, "seconds": fleet.survey_seconds}
 
-    once(shared, "base-cost", survey, _save_cost, _load_cost)
-
-
-def base_cost(store: Store) -> Mapping[str, float]:
-    """How many views of the base model were surveyed for all trials, and in how many seconds."""
-    return _load_cost(inside(store, f"{SHARED}/base-cost"))
+    return once(shared, "base-cost", survey, _save_cost, _load_cost)
 
 
 def _save_cost(cost: Mapping[str, float], stage: Store) -> None:

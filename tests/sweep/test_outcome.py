@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invented_trials import finish
 
-from share_dist.sweep.finalists import finalists, keep_repeat, points_to_repeat
+from share_dist.sweep.finalists import RepeatProgress, finalists, keep_repeat, points_to_repeat
 from share_dist.sweep.importance import FEWEST, importances
 from share_dist.sweep.outcome import gains_in_words, outcome_of, pareto_front
+from share_dist.sweep.story import rule
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
@@ -68,6 +70,40 @@ def test_repeats_go_on_where_they_were_stopped(search):
     keep_repeat(found.study, 0, 8, gains)
     left = points_to_repeat(search(finalists=1, repeats=2).study, found.config, seed=7)
     assert [(point["seed"], point["number"]) for point in left] == [(8, 1), (9, 0), (9, 1)]
+
+
+def repeat(worst):
+    return {"worst_tenth_gain_percent": worst, "everyday_gain_percent": 0.0}
+
+
+def test_a_finalist_that_failed_on_another_seed_is_neither_recommended_nor_repeated_again(search):
+    found = search(finalists=2, repeats=2)
+    for index, worst in enumerate([20.0, 40.0, 30.0]):
+        finish(found, str(index), worst)
+    for number, worst in ((0, 20.0), (2, 25.0)):
+        for seed in (8, 9):
+            keep_repeat(found.study, number, seed, repeat(worst))
+    keep_repeat(found.study, 1, 8, repeat(50.0))
+    progress = RepeatProgress(found.study, found.config, total=1)
+    last = SimpleNamespace(config={"point": {"number": 1, "settings": {}, "seed": 9}})
+    progress.on_trial_result(1, [], last, {"failed": "TrainingDiverged: the loss is nan"})
+    outcome = outcome_of(found.study, found.config)
+    assert outcome.best.number == 2
+    assert not points_to_repeat(found.study, found.config, seed=7)
+    assert rule(outcome, found.config).endswith(
+        "Trial 1 is left out, because it failed on seed 9: TrainingDiverged: the loss is nan"
+    )
+
+
+@pytest.mark.parametrize("seeds", [(8, 9), (None, 8)], ids=["no seed in common", "the default not yet"])
+def test_repeats_decide_only_once_there_is_something_to_compare(search, seeds):
+    found = search(finalists=1, repeats=2)
+    finish(found, "a", 20.0)
+    finish(found, "b", 30.0)
+    for number, seed in enumerate(seeds):
+        if seed is not None:
+            keep_repeat(found.study, number, seed, repeat(1.0 - number))
+    assert outcome_of(found.study, found.config).best.number == 1
 
 
 def test_nothing_is_recommended_while_nothing_is_done(search):

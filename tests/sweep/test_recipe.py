@@ -20,6 +20,7 @@ from share_dist.sweep import SweepPlan, best_recipe, holds_sweep, rewrite_sweep_
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.story import publish
+from share_dist.sweep.study import BASE_COST
 from share_dist.sweep.warm_start import settings_to_try
 
 
@@ -34,7 +35,8 @@ def sweep(search, tmp_path):
     found = search()
     for index, worst in enumerate((20.0, 10.0, 30.0, 25.0)):
         finish(found, str(index), worst)
-    publish(store, replace(plan, sweep=found.config), found.study, {"views": 1024, "seconds": 4.0})
+    found.study.set_user_attr(BASE_COST, {"views": 1024, "seconds": 4.0})
+    publish(store, replace(plan, sweep=found.config), found.study)
     return store
 
 
