@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Callable
 
 from share_dist.cli import cluster, measure, operate, stored
-from share_dist.cli.options import RenderOptions, RunOptions, read_options
-from share_dist.cli.sweep import read_share_options, sweep
+from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
 from share_dist.config import RunConfig
 from share_dist.render import RenderConfig
 
@@ -43,6 +42,18 @@ def same_model(config: RunConfig, checkpoint: str | None) -> str:
     if config.render.size_px != RenderConfig().size_px:
         words += ["--render.size-px", str(config.render.size_px)]
     return f" {shlex.join(words)}" if words else ""
+
+
+def sweep(words: list[str]) -> int:
+    """Search RoME settings and loss weights by short runs: which repair this model best, and how sure that is."""
+    from share_dist.cli.sweep import read_sweep_options
+    from share_dist.sweep import SweepPlan, run_sweep
+
+    space, recipe, options = read_sweep_options(words, sweep.__doc__)
+    result = run_sweep(SweepPlan(space, recipe, options.config, options.sweep), options.out)
+    print(result.table)
+    print(f"\nLook at the page: {result.report_uri}")
+    return 0
 
 
 def train(words: list[str]) -> int:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import tyro
 
 from share_dist import errors
-from share_dist.cli.options import RenderOptions, RunOptions, read_options
-from share_dist.cli.sweep import read_share_options, read_sweep_options
+from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
 
 _RECIPE_COMMANDS = ("share", "survey", "sweep", "train", "render")
 _JOBS = (*_RECIPE_COMMANDS, "doctor", "explain")
@@ -69,6 +68,8 @@ def _options(command: str, rest: list[str]) -> RunOptions:
         return read_share_options(rest, None)
     if command != "sweep":
         return read_options(RenderOptions if command == "render" else RunOptions, command, rest)
+    from share_dist.cli.sweep import read_sweep_options
+
     *_, options = read_sweep_options(rest, None)
     if options.sweep.storage and urlsplit(options.sweep.storage).password:
         raise errors.BadSetting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, TypeVar
 
@@ -84,3 +85,18 @@ def read_options(
         description=(description or "").partition("\n")[0],
     )
     return replace(options, out=options.out.rstrip("/") or "/")
+
+
+def read_share_options(words: list[str], description: str | None) -> ShareOptions:
+    """Read the options of `share`; with the best settings of a sweep the recipe may be left out."""
+    finder = argparse.ArgumentParser(prog="share-dist share", add_help=False, allow_abbrev=False)
+    finder.add_argument("--from-sweep")
+    name = finder.parse_known_args(words)[0].from_sweep
+    if name is None:
+        return read_options(ShareOptions, "share", words, description)
+    from share_dist.sweep import best_recipe
+
+    named = words[:1] if not words[0].startswith("-") else []
+    recipe, config = best_recipe(name, *named)
+    folder = f"{recipe}-{name.rstrip('/').rpartition('/')[2]}"
+    return read_options(ShareOptions, "share", [recipe, *words[len(named) :]], description, folder, config)

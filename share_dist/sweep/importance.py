@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
 from share_dist.report import Importance
@@ -52,7 +51,7 @@ def _shares(trials: Sequence[FrozenTrial], place: int) -> dict[str, float]:
         ]
     )
     try:
-        return optuna.importance.get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+        return optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
     except (RuntimeError, ValueError):
         # All trials of a draw may have one value of a setting, or of the figure: it explains nothing then.
         return {}

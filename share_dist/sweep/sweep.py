@@ -100,8 +100,8 @@ def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) 
     return once(shared, "base-cost", survey, _save_cost, _load_cost)
 
 
-def _save_cost(cost: Mapping[str, float], stage: Store) -> None:
-    stage.write_once("cost.json", json.dumps(dict(cost)).encode())
+def _save_cost(cost: dict[str, float], stage: Store) -> None:
+    stage.write_once("cost.json", json.dumps(cost).encode())
 
 
 def _load_cost(stage: Store) -> dict[str, float]:

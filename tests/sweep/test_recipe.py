@@ -11,8 +11,7 @@ from invented_trials import SPACE, finish
 
 from share_dist import errors
 from share_dist.body import BodyConfig
-from share_dist.cli.options import RunOptions, read_options
-from share_dist.cli.sweep import read_share_options
+from share_dist.cli.options import RunOptions, read_options, read_share_options
 from share_dist.config import setting_of, with_settings
 from share_dist.recipes import find_recipe
 from share_dist.storage import FolderStore, open_store
