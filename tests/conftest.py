@@ -29,7 +29,6 @@ _LONGEST_FIRST = (
     "tests/loop/test_share_run.py",
     "tests/sweep/test_sweep_run.py",
     "tests/training/test_over_nodes.py",
-    "tests/studies/test_chaos.py",
     "tests/training/test_train.py",
     "tests/cli/test_commands.py",
     "tests/fleet",

@@ -10,7 +10,10 @@ and shape. This room knows no camera, no clothes and no network.
     people_rotmats(people)             -> rotations   what the two above take
 """
 
-from share_dist.body.health import check as check
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
 from share_dist.body.joints import COCO17 as COCO17
 from share_dist.body.joints import OPENPOSE25 as OPENPOSE25
 from share_dist.body.joints import SMPL24 as SMPL24
@@ -21,9 +24,6 @@ from share_dist.body.joints import convert_joints as convert_joints
 from share_dist.body.joints import joint_set as joint_set
 from share_dist.body.joints import joints45 as joints45
 from share_dist.body.joints import require_smpl_mesh as require_smpl_mesh
-from share_dist.body.layer import BodyLayer as BodyLayer
-from share_dist.body.layer import smpl_arrays as smpl_arrays
-from share_dist.body.layer import smplx_model as smplx_model
 from share_dist.body.model import Body as Body
 from share_dist.body.model import BodyConfig as BodyConfig
 from share_dist.body.model import load_body as load_body
@@ -36,3 +36,14 @@ from share_dist.body.posing import Posed as Posed
 from share_dist.body.posing import pose_body as pose_body
 from share_dist.body.posing import pose_joints as pose_joints
 from share_dist.body.quaternions import rotmats_from_rotvecs as rotmats_from_rotvecs
+
+# What needs torch is imported when it is asked for: a renderer never does, and torch takes seconds and memory of each.
+if TYPE_CHECKING:
+    from share_dist.body.health import check as check
+    from share_dist.body.layer import BodyLayer as BodyLayer
+    from share_dist.body.layer import smpl_arrays as smpl_arrays
+    from share_dist.body.layer import smplx_model as smplx_model
+else:
+    __getattr__, _, _ = lazy_loader.attach(
+        __name__, submod_attrs={"health": ["check"], "layer": ["BodyLayer", "smpl_arrays", "smplx_model"]}
+    )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from share_dist.body.model import Body
 from share_dist.errors import WrongJoints, nearest_name
 
-ArrayOrTensor = TypeVar("ArrayOrTensor", np.ndarray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ArrayOrTensor = TypeVar("ArrayOrTensor", np.ndarray, "Tensor")
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,11 @@ def convert_joints(points: ArrayOrTensor, source: JointSet, target: JointSet) ->
 def joints45(vertices_m: ArrayOrTensor, joints_m: ArrayOrTensor) -> ArrayOrTensor:
     """SMPL45 from a mesh [..., 6890, 3] and its SMPL24 joints [..., 24, 3], as smplx.SMPL gives them."""
     skin = vertices_m[..., list(VERTEX_IDS.values()), :]
-    join: Any = torch.cat if isinstance(skin, Tensor) else np.concatenate
+    if isinstance(skin, np.ndarray):
+        return np.concatenate([joints_m, skin], -2)
+    import torch
+
+    join: Any = torch.cat
     return join([joints_m, skin], -2)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from share_dist.camera.pose import FRAME_SIZE_PX, Camera
 
+if TYPE_CHECKING:
+    import torch
+
 Box = tuple[float, float, float]
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 BOX_MARGIN = 1.1
 """The usual room around a tight box of the mesh; with it a crop_scale of 0.9 just touches the person."""
@@ -124,5 +126,9 @@ def weak_from_full(translation_m: Array, boxes_px: Array, focal: Array, principa
 
 def _stack(parts: list[Any], like: Array) -> Array:
     """Stack on a new last axis, in numpy or torch as `like` is."""
-    stacked: Any = torch.stack(parts, dim=-1) if isinstance(like, torch.Tensor) else np.stack(parts, axis=-1)
+    if isinstance(like, np.ndarray):
+        return np.stack(parts, axis=-1)
+    import torch
+
+    stacked: Any = torch.stack(parts, dim=-1)
     return stacked

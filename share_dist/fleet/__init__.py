@@ -14,6 +14,10 @@ to an evaluator or to a training rank, never to the driver, which sees only rows
     KEPT_MEMORY                                   -> environment of processes that compute
 """
 
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
 from share_dist.fleet.cluster import KEPT_MEMORY as KEPT_MEMORY
 from share_dist.fleet.cluster import check as check
 from share_dist.fleet.cluster import connect as connect
@@ -22,10 +26,15 @@ from share_dist.fleet.config import PoolSizes as PoolSizes
 from share_dist.fleet.config import pool_sizes as pool_sizes
 from share_dist.fleet.feed import FleetPictures as FleetPictures
 from share_dist.fleet.feed import ViewFeed as ViewFeed
-from share_dist.fleet.fleet import Fleet as Fleet
 from share_dist.fleet.nodes import ClusterNode as ClusterNode
 from share_dist.fleet.nodes import cluster_nodes as cluster_nodes
 from share_dist.fleet.nodes import labels_of as labels_of
 from share_dist.fleet.nodes import leaving_nodes as leaving_nodes
 from share_dist.fleet.nodes import staying as staying
 from share_dist.fleet.pools import RenderHandles as RenderHandles
+
+# It needs torch for the models it surveys; the renderers of this room are processes that never import it.
+if TYPE_CHECKING:
+    from share_dist.fleet.fleet import Fleet as Fleet
+else:
+    __getattr__, _, _ = lazy_loader.attach(__name__, submod_attrs={"fleet": ["Fleet"]})

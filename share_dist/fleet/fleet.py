@@ -19,14 +19,16 @@ from jaxtyping import Int64
 from share_dist import errors
 from share_dist.body import Body, BodyConfig, load_body
 from share_dist.data import index_card, shard_is_done, shard_numbers, write_index
-from share_dist.fleet.actors import EvaluatorActor, Parcel, RenderActor, plan_parcel
+from share_dist.fleet.actors import Parcel, plan_parcel
 from share_dist.fleet.cluster import connect
 from share_dist.fleet.config import FleetConfig, PoolSizes
+from share_dist.fleet.evaluator import EvaluatorActor
 from share_dist.fleet.feed import CHUNK, FleetPictures
 from share_dist.fleet.keeper import Keeper, sizes_now
 from share_dist.fleet.nodes import labels_of
 from share_dist.fleet.pools import Pool, RenderHandles
 from share_dist.fleet.progress import ViewProgress
+from share_dist.fleet.renderer import RenderActor
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
 from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
 from share_dist.render import Records, RenderConfig

@@ -6,10 +6,12 @@ nothing else is random. This room draws nothing and keeps no data.
 
     SceneDistribution.from_config(config)            the scenes there are; a folder of pictures is checked here
     ViewPlan(people, cameras, scenes, split, seed)   .view(i, body), .views(numbers, body), .to_json(), .hash
+    factor_columns(views)                            what views are, as columns of numbers and words
     person_spaces(people, body)                      what people occupy, for pools of cameras
 """
 
 from share_dist.scene.config import SceneConfig as SceneConfig
+from share_dist.scene.factors import factor_columns as factor_columns
 from share_dist.scene.parts import FLAT_KINDS as FLAT_KINDS
 from share_dist.scene.parts import PLACE_KINDS as PLACE_KINDS
 from share_dist.scene.parts import Background as Background

@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import ray
+
 from share_dist.config import RunConfig, with_settings
 from share_dist.fleet import cluster_nodes, connect
 from share_dist.loop.start import checked_model, settled
@@ -117,15 +119,20 @@ def _alone(out: Path, settings: list[dict[str, Any]], folder: Path) -> list[floa
     store = FolderStore(folder)
     store.write_once(CONFIG, b"{}")
     folder.joinpath(SHARED).symlink_to(out / SHARED)
-    connect(config.fleet)
-    task = TrialTask(_as_in_a_sweep(config, store), base, store)
-    seconds = []
-    for number, chosen in enumerate(settings):
-        started = time.monotonic()
-        for _ in trial_rounds(Point(number, chosen), task):
-            pass
-        seconds.append(time.monotonic() - started)
-    return seconds
+    started_here = connect(config.fleet)
+    try:
+        task = TrialTask(_as_in_a_sweep(config, store), base, store)
+        return [_seconds_of(Point(number, chosen), task) for number, chosen in enumerate(settings)]
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _seconds_of(point: Point, task: TrialTask) -> float:
+    started = time.monotonic()
+    for _ in trial_rounds(point, task):
+        pass
+    return time.monotonic() - started
 
 
 def _as_in_a_sweep(config: RunConfig, store: FolderStore) -> RunConfig:

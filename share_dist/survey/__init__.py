@@ -23,7 +23,6 @@ from share_dist.survey.plain import plain_survey as plain_survey
 from share_dist.survey.rows import ERROR_COLUMNS as ERROR_COLUMNS
 from share_dist.survey.rows import error_rows as error_rows
 from share_dist.survey.rows import evaluate_block as evaluate_block
-from share_dist.survey.rows import factor_columns as factor_columns
 from share_dist.survey.table import Survey as Survey
 from share_dist.survey.table import open_survey as open_survey
 from share_dist.survey.table import survey_meta as survey_meta

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,17 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from share_dist.camera import table_columns
 from share_dist.losses import truth_from_records
 from share_dist.metrics import error_columns
 from share_dist.models import predict
+from share_dist.scene import factor_columns
 from share_dist.survey.config import SurveyConfig
 
 if TYPE_CHECKING:
     from share_dist.body import BodyLayer
     from share_dist.models import Regressor
     from share_dist.render import Records
-    from share_dist.scene import Occluder, View
+    from share_dist.scene import View
 
 ERROR_COLUMNS = (
     "mpjpe_mm",
@@ -77,46 +76,3 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def factor_columns(views: Sequence[View]) -> dict[str, np.ndarray]:
-    """Return what the views were: number, split, pose family, the camera and the numbers of the scene."""
-    columns = {
-        "view_number": np.array([view.number for view in views], dtype=np.int64),
-        "split": np.array([view.split for view in views], dtype=str),
-        "family": np.array([view.person.family for view in views], dtype=str),
-    }
-    return columns | table_columns([view.camera for view in views]) | scene_columns(views)
-
-
-def scene_columns(views: Sequence[View]) -> dict[str, np.ndarray]:
-    """Return the factors of the scenes: clothes, light, background, and what stands in front.
-
-    `occluder_share` is the area of the occluders as a share of the crop, overlaps counted twice and edges not cut.
-    """
-    scenes = [view.scene for view in views]
-    words = {
-        "palette": [scene.clothes.palette for scene in scenes],
-        "shirt_pattern": [scene.clothes.shirt.pattern for scene in scenes],
-        "background_kind": [scene.background.kind for scene in scenes],
-    }
-    numbers = {
-        "sleeve_length": [scene.clothes.sleeve_length for scene in scenes],
-        "trouser_length": [scene.clothes.trouser_length for scene in scenes],
-        "hair_length": [scene.clothes.hair_length for scene in scenes],
-        "ambient": [scene.ambient for scene in scenes],
-        "light_azimuth_deg": [math.degrees(scene.light.azimuth_rad) for scene in scenes],
-        "light_elevation_deg": [math.degrees(scene.light.elevation_rad) for scene in scenes],
-        "light_strength": [scene.light.strength for scene in scenes],
-        "second_light_strength": [scene.second_light.strength if scene.second_light else 0.0 for scene in scenes],
-        "occluders": [len(scene.occluders) for scene in scenes],
-        "occluder_share": [sum(map(_area, scene.occluders)) for scene in scenes],
-        "floor_m": [view.floor_m for view in views],
-    }
-    columns = {name: np.array(values, dtype=str) for name, values in words.items()}
-    return columns | {name: np.array(values, dtype=np.float64) for name, values in numbers.items()}
-
-
-def _area(occluder: Occluder) -> float:
-    whole = math.pi if occluder.shape == "ellipse" else 4.0
-    return whole * occluder.half_width * occluder.half_height

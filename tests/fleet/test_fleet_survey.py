@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import psutil
 import pytest
+import ray
 
 from share_dist import errors
 from share_dist.models import ModelConfig, checkpoint_bytes, make_model
@@ -36,6 +37,17 @@ def test_a_survey_is_the_plain_loops_and_is_found_when_asked_for_again(fleet, mo
     started = time.perf_counter()
     assert_same_rows(fleet.survey(model, plan, 300, FolderStore(tmp_path)), plain)
     assert time.perf_counter() - started < 2
+
+
+def test_processes_that_draw_never_import_torch(fleet, model, plan, tmp_path):
+    fleet.survey(model, plan, 10, FolderStore(tmp_path))
+
+    def have_torch(pool):
+        numbers = [ray.get(actor.ready.remote(), timeout=60).process for actor in pool.actors]
+        return {any("libtorch" in part.path for part in psutil.Process(number).memory_maps()) for number in numbers}
+
+    assert have_torch(fleet.renderers) == {False}
+    assert have_torch(fleet.evaluators) == {True}
 
 
 def test_kept_pictures_serve_another_model_with_the_same_rows(fleet, model, plan, plain, tmp_path, monkeypatch):

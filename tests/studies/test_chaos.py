@@ -71,6 +71,7 @@ def test_repeating_more_than_a_checkpoint_breaks_the_promise():
     assert Audit(steps_repeated=[6]).failures(checkpoint_every=5) == ["steps repeated: 6, more than a checkpoint's 5"]
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_through_faults_ends_with_every_row_of_an_undisturbed_one(namespaces):

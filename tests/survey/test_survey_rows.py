@@ -13,7 +13,8 @@ from share_dist.errors import BadSetting
 from share_dist.losses import truth_from_records
 from share_dist.metrics import error_columns
 from share_dist.models import predict
-from share_dist.survey import ERROR_COLUMNS, SurveyConfig, block_ranges, error_rows, evaluate_block, factor_columns
+from share_dist.scene import factor_columns
+from share_dist.survey import ERROR_COLUMNS, SurveyConfig, block_ranges, error_rows, evaluate_block
 
 
 def test_a_row_holds_the_view_as_the_plan_has_it(survey, plan, figure):
