@@ -9,6 +9,7 @@ from share_dist.cli import cluster, measure, operate, stored
 from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
 from share_dist.config import RunConfig
 from share_dist.render import RenderConfig
+from share_dist.storage import command_of, open_store
 
 
 def share(words: list[str]) -> int:
@@ -80,14 +81,14 @@ def render(words: list[str]) -> int:
 
 def report(words: list[str]) -> int:
     """Write the page of a finished run or sweep again."""
-    from share_dist.loop import rewrite_report
-    from share_dist.sweep import holds_sweep, rewrite_sweep_report
-
     if len(words) != 1 or words[0].startswith("-"):
         print("usage: share-dist report URI\n")
         print("Write report/index.html again from what the run at URI, a folder or s3://bucket/folder, stored.")
         return 0 if words and words[0] in ("-h", "--help") else 2
-    rewrite = rewrite_sweep_report if holds_sweep(words[0]) else rewrite_report
+    if command_of(open_store(words[0])) == "sweep":
+        from share_dist.sweep import rewrite_sweep_report as rewrite
+    else:
+        from share_dist.loop import rewrite_report as rewrite
     print(f"Look at the page: {rewrite(words[0])}")
     return 0
 

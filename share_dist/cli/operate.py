@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import tyro
 
@@ -15,6 +15,7 @@ from share_dist.cli.options import RenderOptions, RunOptions, read_options, read
 _RECIPE_COMMANDS = ("share", "survey", "sweep", "train", "render")
 _JOBS = (*_RECIPE_COMMANDS, "doctor", "explain")
 """What has a script in jobs/."""
+_NOT_SENT = "runs of this machine are not sent with a job"
 
 
 def node_agent(words: list[str]) -> int:
@@ -39,9 +40,10 @@ def submit(words: list[str]) -> int:
     if not line or line[0].startswith("-"):
         raise errors.BadSetting("`share-dist submit` needs a command: share-dist submit share demo --out s3://…")
     command, rest = line[0], line[1:]
-    return run_submission(
-        Submission.of(command, rest, _identity(command, rest)), config, lambda text: print(text, flush=True)
-    )
+    # The one file that a line may name besides its results, and that must travel with it.
+    files = [word for word in rest[:1] if command == "sweep" and word.endswith(".json")]
+    submission = Submission.of(command, rest, _identity(command, rest), files)
+    return run_submission(submission, config, lambda text: print(text, flush=True))
 
 
 def _identity(command: str, rest: list[str]) -> str:
@@ -52,31 +54,42 @@ def _identity(command: str, rest: list[str]) -> str:
         raise errors.BadSetting(f"there is no job '{command}'{errors.nearest_name(command, _JOBS)}")
     if command not in _RECIPE_COMMANDS:
         return " ".join([command, *rest])
-    options = _options(command, rest)
+    options, more = _read(command, rest)
     out = str(options.out)
-    if not ("://" in out or out.startswith("/")):
-        raise errors.BadSetting(
-            f"--out is {out}, but a job's own folder is thrown away when it ends.\n"
-            "  Give a bucket, --out s3://bucket/runs/demo, or a folder that every node mounts, by its full path."
-        )
+    _require_reachable("--out", out, "a job's own folder is thrown away when it ends")
     own = sorted(entry.name for entry in fields(options) if entry.name not in ("out", "config", "from_sweep"))
-    return " ".join([config_json(options.config, command), out, *(str(getattr(options, name)) for name in own)])
+    own_values = [str(getattr(options, name)) for name in own]
+    return " ".join([config_json(options.config, command), out, *own_values, *more])
 
 
-def _options(command: str, rest: list[str]) -> RunOptions:
+def _require_reachable(option: str, place: str, why: str) -> None:
+    if not ("://" in place or place.startswith("/")):
+        raise errors.BadSetting(
+            f"{option} is {place}, but {why}.\n"
+            f"  Give a bucket, {option} s3://bucket/runs/demo, or a folder that every node mounts, by its full path."
+        )
+
+
+def _read(command: str, rest: list[str]) -> tuple[RunOptions, list[str]]:
+    """Return a command's options, and what else makes a job of it this one."""
     if command == "share":
-        return read_share_options(rest, None)
+        share = read_share_options(rest, None)
+        _require_reachable("--from-sweep", share.from_sweep or "/", _NOT_SENT)
+        return share, []
     if command != "sweep":
-        return read_options(RenderOptions if command == "render" else RunOptions, command, rest)
+        return read_options(RenderOptions if command == "render" else RunOptions, command, rest), []
     from share_dist.cli.sweep import read_sweep_options
+    from share_dist.recipes import space_to_json
+    from share_dist.sweep import holds_password
 
-    *_, options = read_sweep_options(rest, None)
-    if options.sweep.storage and urlsplit(options.sweep.storage).password:
+    space, recipe, sweep = read_sweep_options(rest, None)
+    _require_reachable("--warm-start", sweep.sweep.warm_start or "/", _NOT_SENT)
+    if sweep.sweep.storage and holds_password(sweep.sweep.storage):
         raise errors.BadSetting(
             "--storage holds a password, which would stand in the job's command line for everybody to see.\n"
             "  Leave it out, and give PGPASSWORD to the cluster's nodes, or ~/.pgpass."
         )
-    return options
+    return sweep, [recipe, json.dumps(space_to_json(space))]
 
 
 @dataclass(frozen=True)

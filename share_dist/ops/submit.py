@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 import shlex
 import time
@@ -61,13 +62,16 @@ class Submission:
     identity: str
     """What makes it the same run: its settings and its place."""
 
+    files: tuple[str, ...] = ()
+    """What the command reads of the folder that is sent, besides its script."""
+
     @staticmethod
-    def of(command: str, words: Sequence[str], identity: str) -> Submission:
+    def of(command: str, words: Sequence[str], identity: str, files: Sequence[str] = ()) -> Submission:
         """Name a run after its command, its recipe and eight digits of what identifies it."""
         recipe = [word for word in words[:1] if not word.startswith("-")]
         digits = hashlib.sha256(identity.encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join([command, *recipe, digits]))
-        return Submission(name, ("python", f"jobs/{command}.py", *words), identity)
+        return Submission(name, ("python", f"jobs/{command}.py", *words), identity, tuple(files))
 
     @property
     def entrypoint(self) -> str:
@@ -92,6 +96,12 @@ def submit(submission: Submission, config: SubmitConfig, say: Callable[[str], No
             f"{upload.folder} has no {submission.words[1]} to run.\n"
             "  Submit from the project's own folder, or name it with --working-dir."
         )
+    for file in submission.files:
+        if os.path.normpath(file) not in upload.sizes:
+            raise errors.BadSetting(
+                f"{file} is not sent with {upload.folder}, where the job would look for it.\n"
+                "  Put it there, outside the folders that are left out such as runs/, and name it from there."
+            )
     jobs = JobsServer(config.address)
     for _ in range(config.retries + 1):
         number = _running_or_new(jobs, submission, upload, say)

@@ -52,6 +52,9 @@ class OneOf:
         return value in self.options
 
 
+SEARCHED = ("rome", "share", "losses", "learning")
+"""The rooms whose settings say how a model is repaired, and not which one, on what, or by whom."""
+
 SearchSpace = dict[str, Range | OneOf]
 """Settings by their dotted names, in the order in which they are asked."""
 
@@ -72,6 +75,7 @@ def checked_space(space: SearchSpace, config: RunConfig) -> None:
         raise BadSetting("the search space is empty; name at least one setting with its limits.")
     chosen: dict[str, Any] = {}
     for name, part in space.items():
+        _require_searched(name)
         _require_extent(name, part)
         _require_condition(name, part, space, list(chosen))
         for value in part.ends:
@@ -84,6 +88,15 @@ def checked_space(space: SearchSpace, config: RunConfig) -> None:
                 f"the recipe's own {name} is {own!r}, which lies outside {_in_words(part)}; a sweep tries it first.\n"
                 f"  Widen the range, or start from another value: --{name.replace('_', '-')} VALUE."
             )
+
+
+def _require_searched(name: str) -> None:
+    """Refuse what a trial cannot change without changing also what it is measured by, or how many run at a time."""
+    if name in setting_types() and name.partition(".")[0] not in SEARCHED:
+        raise BadSetting(
+            f"{name} cannot be searched: trials are compared on the same model, people and views.\n"
+            f"  A space may hold settings of {', '.join(SEARCHED)}; give the sweep others itself, as options."
+        )
 
 
 def _require_extent(name: str, part: Range | OneOf) -> None:

@@ -33,7 +33,7 @@ class SweepTrial:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Importance:
-    """How much of the spread of a figure a setting explains, as a share of all settings' together."""
+    """How much a setting decides whether a trial is among the best quarter, as a share of all settings' together."""
 
     setting: str
     mean: float
@@ -77,6 +77,12 @@ class SweepStory:
     """By objective, greatest first; missing where there are too few trials to say."""
 
     repeats: Sequence[Repeat] = ()
+    deciding_seeds: Sequence[int] = ()
+    """Those of the repeats that chose the best; none where the search itself did."""
+
+    means: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """Finalists' mean gains over those seeds, by the number of the trial."""
+
     commands: Mapping[str, str] = field(default_factory=dict)
     """What to do next, in words, with the line to paste."""
 

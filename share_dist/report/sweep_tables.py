@@ -13,6 +13,7 @@ from share_dist.report.sweep_words import (
     NOT_ASKED,
     best_of,
     breakable,
+    deciding_gain,
     default_of,
     fates_in_words,
     gain_of,
@@ -28,7 +29,7 @@ def sweep_tiles_html(story: SweepStory) -> str:
     best, default = best_of(story), default_of(story)
     named = [("default", default)] if default is not None and default.number != story.best else []
     named += [("best", best)] if best is not None else []
-    gains = {f: [(kind, gain_of(t.gains, f)) for kind, t in named] for f in story.figures}
+    gains = {f: [(kind, deciding_gain(t, f, story)) for kind, t in named] for f in story.figures}
     most = max((gain for pairs in gains.values() for _, gain in pairs if gain is not None), default=0.0)
     tiles = [_tile(words, gains[f], max(most, 1e-9)) for f, words in story.figures.items() if best is not None]
     counts = f"<span class='counts'>{escape(fates_in_words(story))}</span>"

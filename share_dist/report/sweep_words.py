@@ -53,6 +53,11 @@ def default_of(story: SweepStory) -> SweepTrial | None:
     return next((trial for trial in story.trials if trial.number == 0), None)
 
 
+def deciding_gain(trial: SweepTrial, figure: str, story: SweepStory) -> float | None:
+    """A trial's gain as it was compared: the mean over other seeds where those chose the best, else the search's."""
+    return gain_of(story.means.get(trial.number, trial.gains), figure)
+
+
 def fates_in_words(story: SweepStory) -> str:
     """How many trials ended how: "31 done, 3 failed"."""
     fates = Counter(trial.fate for trial in story.trials)
@@ -93,8 +98,8 @@ def sweep_headline(story: SweepStory) -> str:
     if best is None:
         return _nothing_yet(story)
     figure, words = next(iter(story.figures.items()))
-    gain = gain_of(best.gains, figure)
-    own = gain_of(default.gains, figure) if default else None
+    gain = deciding_gain(best, figure, story)
+    own = deciding_gain(default, figure, story) if default else None
     if gain is None:
         return f"Trial {best.number} is the best, but its figures are missing."
     if best.number == 0:
@@ -127,8 +132,11 @@ def sweep_second_line(story: SweepStory) -> str:
         return _STEER if story.trials else ""
     parts = []
     for figure, words in list(story.figures.items())[1:]:
-        gain, own = gain_of(best.gains, figure), gain_of(default.gains, figure) if default else None
+        gain = deciding_gain(best, figure, story)
+        own = deciding_gain(default, figure, story) if default else None
         against = f" ({written_gain(own)} with the default)" if own is not None and best.number != 0 else ""
         if gain is not None:
             parts.append(f"{words[:1].upper()}{words[1:]} error: {written_gain(gain)}{against}.")
-    return " ".join([*parts, _STEER])
+    seeds = len(story.deciding_seeds)
+    means = [f"Means over {seeds} seeds that the search did not use."] if seeds > 1 else []
+    return " ".join([*parts, *means, _STEER])

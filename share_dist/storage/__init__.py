@@ -33,6 +33,7 @@ from share_dist.storage.once import manifest_files as manifest_files
 from share_dist.storage.once import once as once
 from share_dist.storage.once import verified as verified
 from share_dist.storage.preflight import check as check
+from share_dist.storage.run import command_of as command_of
 from share_dist.storage.run import open_run as open_run
 from share_dist.storage.run import refuse_differences as refuse_differences
 from share_dist.storage.run import require_same as require_same

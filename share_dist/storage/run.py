@@ -77,6 +77,16 @@ def _refuse_strangers(store: Store, names: list[str]) -> None:
         )
 
 
+def command_of(store: Store) -> str | None:
+    """The command of which a store holds a run, finished or not; None where that cannot be read."""
+    if not store.exists(CONFIG):
+        return None
+    try:
+        return json.loads(store.read(CONFIG)).get("command")
+    except (ValueError, AttributeError):
+        return None
+
+
 def require_same(store: Store, key: str, wanted: Any, otherwise: str, remedy: str) -> None:
     """Refuse to go on in a store whose JSON object `key` is not what is wanted now.
 

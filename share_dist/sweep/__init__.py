@@ -12,7 +12,7 @@ from share_dist.sweep.config import SweepConfig as SweepConfig
 from share_dist.sweep.outcome import Outcome as Outcome
 from share_dist.sweep.plan import SweepPlan as SweepPlan
 from share_dist.sweep.recipe import best_recipe as best_recipe
-from share_dist.sweep.story import holds_sweep as holds_sweep
 from share_dist.sweep.story import rewrite_sweep_report as rewrite_sweep_report
+from share_dist.sweep.study import holds_password as holds_password
 from share_dist.sweep.sweep import SweepResult as SweepResult
 from share_dist.sweep.sweep import run_sweep as run_sweep

@@ -11,7 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from share_dist.report import Importance
 from share_dist.seeds import stream
 
-FEWEST = 10
+BEST = 0.25
+"""Which part of the trials counts as good: of forty ten, of fewer too few to say anything."""
+FEWEST = 20
 """Trials below which importances would be read out of noise."""
 DRAWS = 100
 
@@ -19,8 +21,8 @@ DRAWS = 100
 def importances(study: optuna.Study, figures: Sequence[str]) -> dict[str, list[Importance]]:
     """Return what each setting explains of each objective, greatest first; nothing of too few finished trials.
 
-    The shares are those of PED-ANOVA, among all finished trials; the intervals hold nine tenths of what it says of
-    trials drawn anew from the same ones.
+    The shares are those of PED-ANOVA: how much each setting decides whether a trial is among the best quarter. The
+    intervals hold nine tenths of what it says of trials drawn anew from the same ones.
 
     Source: Watanabe et al., PED-ANOVA, IJCAI 2023, as Optuna computes it, conditional settings included.
     """
@@ -50,8 +52,9 @@ def _shares(trials: Sequence[FrozenTrial], place: int) -> dict[str, float]:
             for trial in trials
         ]
     )
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BEST)
     try:
-        return optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
+        return optuna.importance.get_param_importances(study, evaluator=evaluator)
     except (RuntimeError, ValueError):
         # All trials of a draw may have one value of a setting, or of the figure: it explains nothing then.
         return {}

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from share_dist.sweep.config import FIGURES, SweepConfig
-from share_dist.sweep.search import fate, rounded
+from share_dist.sweep.search import fate, settings_of
 from share_dist.sweep.study import FAILED_REPEATS, REASON, REPEATS, ROUNDS
 
 ENDED = ("done", "ended early", "failed")
@@ -77,24 +77,46 @@ class Outcome:
         return [self.done[place].number for place in found]
 
     @property
+    def sound(self) -> list[TrialRow]:
+        """Trials that came to their end wherever they were tried, and the default, against which they are measured."""
+        return [row for row in self.done if row.number == 0 or row.number not in self.failed_repeats]
+
+    @property
+    def deciding_seeds(self) -> list[int]:
+        """The seeds whose means decide: those on which the default and all other sound finalists have figures."""
+        found = [self.repeats[row.number] for row in self.sound if row.number in self.repeats]
+        compared = 0 in self.repeats or all(row.number != 0 for row in self.done)
+        return sorted(set.intersection(*map(set, found))) if len(found) > 1 and compared else []
+
+    @property
+    def means(self) -> dict[int, Gains]:
+        """Finalists' mean gains over the deciding seeds, by number; nothing where the search itself decides."""
+        seeds = self.deciding_seeds
+        repeated = [row.number for row in self.sound if seeds and row.number in self.repeats]
+        return {number: _mean([self.repeats[number][seed] for seed in seeds], self.figures) for number in repeated}
+
+    @property
     def best(self) -> TrialRow | None:
         """The trial that is recommended.
 
         Once finalists were repeated their means over those seeds decide, for of many trials the highest was lucky too;
         one that failed on another seed is not recommended.
         """
-        repeated = {number: found for number, found in self.repeats.items() if number not in self.failed_repeats}
-        seeds = set.intersection(*(set(found) for found in repeated.values())) if len(repeated) > 1 else set()
-        if not seeds or 0 not in repeated:
-            sound = [row for row in self.done if row.number not in self.failed_repeats]
-            return next(iter(candidates(sound, self.figures)), None)
-        means = {
-            number: {name: float(np.mean([found[seed][name] for seed in seeds])) for name in self.figures}
-            for number, found in repeated.items()
-        }
-        rows = [replace(row, gains=means[row.number]) for row in self.done if row.number in means]
-        best = candidates(rows, self.figures)[0]
-        return next(row for row in self.done if row.number == best.number)
+        means = self.means
+        rows = [replace(row, gains=means[row.number]) for row in self.sound if row.number in means] or self.sound
+        first = next(iter(candidates(rows, self.figures)), None)
+        return next((row for row in self.done if first is not None and row.number == first.number), None)
+
+    @property
+    def ranking(self) -> list[TrialRow]:
+        """The trials that may be recommended: the best, then those that gained most in the search."""
+        best = self.best
+        others = [row for row in candidates(self.sound, self.figures) if best is None or row.number != best.number]
+        return [*([best] if best else []), *others]
+
+
+def _mean(gains: Sequence[Gains], figures: Sequence[str]) -> Gains:
+    return {name: float(np.mean([found[name] for found in gains])) for name in figures}
 
 
 def outcome_of(study: optuna.Study, config: SweepConfig) -> Outcome:
@@ -111,8 +133,7 @@ def _by_number(study: optuna.Study, attribute: str) -> dict[int, dict[int, Any]]
 def _row(trial: FrozenTrial) -> TrialRow:
     rounds = tuple(trial.user_attrs.get(ROUNDS, ()))
     gains = {name: value for name, value in rounds[-1].items() if name.endswith("_gain_percent")} if rounds else {}
-    settings = {name: rounded(value) for name, value in trial.params.items()}
-    return TrialRow(trial.number, fate(trial), settings, gains, rounds, trial.user_attrs.get(REASON))
+    return TrialRow(trial.number, fate(trial), settings_of(trial), gains, rounds, trial.user_attrs.get(REASON))
 
 
 def candidates(done: Sequence[TrialRow], figures: Sequence[str]) -> list[TrialRow]:

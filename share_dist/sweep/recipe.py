@@ -30,7 +30,7 @@ def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
     Raises:
         errors.BadSetting: there is no sweep, or it has found nothing yet.
     """
-    store = open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}")
+    store = sweep_at(name)
     given = _read(store, CONFIG, "holds no sweep")
     if given.get("command") != "sweep":
         raise errors.BadSetting(f"{store.uri()} holds a run of `share-dist {given.get('command')}`, and no sweep.")
@@ -41,6 +41,11 @@ def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
     carried = changes(own, _values(given))
     chosen = recipe or given["recipe"]
     return chosen, with_point(with_settings(find_recipe(chosen), carried), best["settings"])
+
+
+def sweep_at(name: str) -> Store:
+    """A folder under runs/, or any folder or bucket."""
+    return open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}")
 
 
 def _read(store: Store, key: str, otherwise: str) -> dict[str, Any]:
@@ -55,12 +60,13 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in a sweep's config.json by their dotted names, of the types that they had."""
     types, found = setting_types(), {}
     for name, kind in types.items():
-        room, _, rest = name.partition(".")
-        if room in given and rest:
-            value: Any = given
-            for part in name.split("."):
-                value = value[part]
-            value = tuple(value) if isinstance(value, list) else value
+        *rooms, last = name.split(".")
+        holder: Any = given
+        for part in rooms:
+            holder = holder.get(part, {})
+        # A sweep of an earlier release may lack a setting, and one that is no room's, the seed, is not carried on.
+        if rooms and last in holder:
+            value = tuple(holder[last]) if isinstance(holder[last], list) else holder[last]
             found[name] = Path(value) if Path in get_args(kind) and value is not None else value
     return found
 

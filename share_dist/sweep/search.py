@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from share_dist.config import RunConfig, setting_of
-from share_dist.recipes import OneOf, Range, SearchSpace, is_asked
+from share_dist.config import RunConfig, setting_of, setting_types
+from share_dist.recipes import OneOf, SearchSpace, is_asked
 from share_dist.seeds import derived_seed
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.study import REASON, ROUNDS, unfinished
 from share_dist.sweep.trial import is_finite
 
 
-def ask(trial: Any, space: SearchSpace) -> dict[str, Any]:
+def ask(trial: Any, space: SearchSpace) -> None:
     """Let a trial of Optuna's choose settings from a space, in order; what is not asked for is left out."""
     chosen: dict[str, Any] = {}
     for name, part in space.items():
@@ -30,18 +31,28 @@ def ask(trial: Any, space: SearchSpace) -> dict[str, Any]:
         if isinstance(part, OneOf):
             chosen[name] = trial.suggest_categorical(name, list(part.options))
         else:
-            suggest = trial.suggest_int if _is_whole(part) else trial.suggest_float
-            chosen[name] = rounded(suggest(name, part.low, part.high, log=part.log))
-    return chosen
+            suggest = trial.suggest_int if setting_types()[name] is int else trial.suggest_float
+            chosen[name] = suggest(name, part.low, part.high, log=part.log)
 
 
-def rounded(value: Any) -> Any:
-    """A number with three digits, as people would write it; more would say nothing about a setting."""
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+def settings_of(trial: FrozenTrial) -> dict[str, Any]:
+    """The settings of a trial of Optuna's, as they are used.
+
+    A number that was proposed has three digits, as people would write it; more would say nothing about a setting. One
+    that was given, such as the recipe's own, is left alone.
+    """
+    given = trial.system_attrs.get("fixed_params", {})
+    return {
+        name: value if name in given else rounded(value, trial.distributions[name])
+        for name, value in trial.params.items()
+    }
 
 
-def _is_whole(part: Range) -> bool:
-    return isinstance(part.low, int) and isinstance(part.high, int)
+def rounded(value: Any, limits: BaseDistribution) -> Any:
+    """A number with three digits, inside its limits; what is not one of a range of them, as it is."""
+    if not isinstance(limits, FloatDistribution):
+        return value
+    return min(max(float(f"{value:.3g}"), limits.low), limits.high)
 
 
 def default_point(config: RunConfig, space: SearchSpace) -> dict[str, Any]:
@@ -70,9 +81,7 @@ class StudySearch(OptunaSearch):
             mode="max" if single else ["max"] * len(config.objectives),
             storage=storage,
             study_name=name,
-            sampler=TPESampler(seed=seed),
         )
-        self.study.set_metric_names(list(config.figures))
         self.study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=50, reduction_factor=2)
         self.left_over = unfinished(self.study.trials)
         self.weak = set[str]()
@@ -95,7 +104,9 @@ class StudySearch(OptunaSearch):
             self._ot_trials[trial_id] = self._left_over() or self._asked()
         trial = self._ot_trials[trial_id]
         assert callable(self._space)
-        return {"point": {"number": trial.number, "settings": self._space(trial)}}
+        self._space(trial)
+        settings = settings_of(self.study.get_trials(deepcopy=False)[trial.number])
+        return {"point": {"number": trial.number, "settings": settings}}
 
     def _left_over(self) -> optuna.Trial | None:
         return optuna.Trial(self.study, self.left_over.pop(0)._trial_id) if self.left_over else None

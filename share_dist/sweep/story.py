@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -17,10 +18,9 @@ from share_dist.loop.story import PAGE, SUMMARY
 from share_dist.recipes import find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
 from share_dist.storage import Store, open_store
-from share_dist.storage.run import CONFIG
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.importance import importances
-from share_dist.sweep.outcome import Outcome, candidates, gains_in_words, outcome_of
+from share_dist.sweep.outcome import Outcome, gains_in_words, outcome_of
 from share_dist.sweep.plan import SweepPlan
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.study import BASE_COST
@@ -40,8 +40,10 @@ def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome
         "trials": [asdict(row) for row in outcome.trials],
         "front": outcome.front,
         "best": asdict(outcome.best) if outcome.best else None,
-        "ranking": [asdict(row) for row in candidates(outcome.done, figures)],
+        "ranking": [asdict(row) for row in outcome.ranking],
         "repeats": outcome.repeats,
+        "deciding_seeds": outcome.deciding_seeds,
+        "means": outcome.means,
         "importances": {
             figure: [asdict(found) for found in each] for figure, each in importances(study, figures).items()
         },
@@ -54,17 +56,6 @@ def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome
     store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
     store.overwrite(PAGE, write_sweep_report(story_of(json.loads(json.dumps(summary)))))
     return outcome, table_text(outcome, summary), store.uri(PAGE)
-
-
-def holds_sweep(address: str) -> bool:
-    """Whether a sweep lies at an address, finished or not."""
-    store = open_store(address)
-    if not store.exists(CONFIG):
-        return False
-    try:
-        return json.loads(store.read(CONFIG)).get("command") == "sweep"
-    except (ValueError, AttributeError):
-        return False
 
 
 def rewrite_sweep_report(address: str) -> str:
@@ -84,16 +75,19 @@ def rewrite_sweep_report(address: str) -> str:
 
 
 def rule(outcome: Outcome, sweep: SweepConfig) -> str:
-    """Why the best is the best, in a sentence."""
+    """Why the best is the best, in a sentence, and another for each finalist that was left out."""
     first, *others = (name.replace("-", " ") for name in sweep.objectives)
     spared = f", of those no worse than the default in {' and '.join(others)}" if others else ""
+    if others and not any(row.number == 0 for row in outcome.done):
+        spared = ", whatever it costs otherwise, for there are no figures of the default"
     failed = "".join(
         f" Trial {number} is left out, because it failed on seed {seed}: {why.splitlines()[0]}"
         for number, found in outcome.failed_repeats.items()
         for seed, why in found.items()
+        if number != 0
     )
-    if outcome.repeats:
-        seeds = len({seed for found in outcome.repeats.values() for seed in found})
+    seeds = len(outcome.deciding_seeds)
+    if seeds:
         over = f"over {seeds} other seed{'s' if seeds > 1 else ''}"
         return f"The finalist with the greatest mean gain in the {first} {over}{spared}.{failed}"
     return f"The trial with the greatest gain in the {first}{spared}.{failed}"
@@ -105,7 +99,7 @@ def commands(outcome: Outcome, store: Store, plan: SweepPlan) -> dict[str, str]:
         return {}
     options = as_options(with_point(plan.config, outcome.best.settings), find_recipe(plan.recipe))
     return {
-        "run the best settings at full length": f"share-dist share --from-sweep {store.uri()}",
+        "run the best settings at full length": f"share-dist share --from-sweep {shlex.quote(store.uri())}",
         "the same, spelt out": f"share-dist share {plan.recipe} {options}".rstrip(),
     }
 
@@ -150,6 +144,8 @@ def story_of(summary: Mapping[str, Any]) -> SweepStory:
             Repeat(number=int(number), gains={int(seed): gains for seed, gains in found.items()})
             for number, found in summary["repeats"].items()
         ],
+        deciding_seeds=summary["deciding_seeds"],
+        means={int(number): gains for number, gains in summary["means"].items()},
         commands=summary["commands"],
         facts=facts(summary),
     )
@@ -204,7 +200,7 @@ def table_text(outcome: Outcome, summary: Mapping[str, Any]) -> str:
     """The end of a sweep in a terminal: the best trials, how sure that is, and what to do next."""
     counts = ", ".join(f"{count} {word}" for word, count in outcome.fates.items())
     lines = [f"{len(outcome.trials)} trials: {counts}", ""]
-    ranked = candidates(outcome.done, outcome.figures)[:5]
+    ranked = outcome.ranking[:5]
     named = {row.number: row for row in (*ranked, *([outcome.default] if outcome.default else []))}
     for row in named.values():
         mark = "best" if outcome.best and row.number == outcome.best.number else ""

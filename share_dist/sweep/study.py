@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from share_dist import errors
-from share_dist.storage import FolderStore, Store, refuse_differences
+from share_dist.storage import FolderStore, Store, refuse_differences, writing
 
 JOURNAL = "study.journal"
 IDENTITY = "sweep"
@@ -36,27 +37,32 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-def open_storage(url: str | None, store: Store) -> BaseStorage:
-    """Return where the study lies: the database at `url`, or the journal in the sweep's own place.
-
-    Raises:
-        errors.StudyRefused: the database cannot be reached or does not let us in, or holds another program's tables.
-        errors.ExtraMissing: the database's driver is not installed.
-    """
-    if url is not None:
-        return _database(url)
+def open_journal(store: Store) -> BaseStorage:
+    """Return the journal in a sweep's own place, of which this process is the only writer."""
     if isinstance(store, FolderStore):
-        return _journal(store.root / JOURNAL)
+        return JournalStorage(_Journal(store.root / JOURNAL))
     return JournalStorage(_StoredJournal(store))
 
 
-def _journal(path: Path) -> JournalStorage:
-    lock = JournalFileSymlinkLock(str(path), grace_period=_STALE_LOCK_S)
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+class _Journal(JournalFileBackend):
+    """A journal in a folder. What a full disk or a power cut left of its last line is cut off."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.exists():
+            whole = path.read_bytes()
+            os.truncate(path, whole.rfind(b"\n") + 1)
+        with writing(path):
+            super().__init__(str(path), JournalFileSymlinkLock(str(path), grace_period=_STALE_LOCK_S))
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append entries, or say that the disk is full."""
+        with writing(self.path):
+            super().append_logs(logs)
 
 
 class _StoredJournal(JournalFileBackend):
-    """A journal on this machine that is copied into a bucket after every entry; the sweep's driver alone writes it."""
+    """A journal on this machine that is copied into a bucket after every entry."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -73,7 +79,21 @@ class _StoredJournal(JournalFileBackend):
         self.store.overwrite(JOURNAL, self.path.read_bytes())
 
 
-def _database(url: str) -> RDBStorage:
+class _Database(RDBStorage):
+    """A study in a database, whose address, which may hold a password, goes into no file that Tune makes of us."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def open_database(url: str) -> BaseStorage:
+    """Return the database at `url`.
+
+    Raises:
+        errors.BadSetting: it is no address of a PostgreSQL database.
+        errors.StudyRefused: it cannot be reached or does not let us in, or holds another program's tables.
+        errors.ExtraMissing: its driver is not installed.
+    """
     try:
         address = make_url(url)
     except (ArgumentError, ValueError):
@@ -82,7 +102,7 @@ def _database(url: str) -> RDBStorage:
     if not address.drivername.startswith("postgresql") or not address.database:
         raise errors.BadSetting(f"the study's storage is an address of {address.drivername}{_WANTED}")
     try:
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        return _Database(url, engine_kwargs={"pool_pre_ping": True})
     except ImportError as error:
         raise errors.ExtraMissing(
             "a study in PostgreSQL needs its driver, which is not installed.\n  pip install 'share-dist[postgres]'"
@@ -106,22 +126,42 @@ def _refusal(address: URL, error: Exception) -> str:
     return f"the study's database at {where} cannot be used: {text}\n  {remedy}"
 
 
-def require_identity(study: optuna.Study, identity: dict[str, Any]) -> None:
-    """Write what the study is of, or refuse one of the same name that is of something else.
+def holds_password(url: str) -> bool:
+    """Whether a database's address has a password in it, wherever it may stand; so has one that cannot be read."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        return True
+    return address.password is not None or "password" in address.query
+
+
+def require_same_study(storage: BaseStorage, name: str, identity: dict[str, Any]) -> bool:
+    """Refuse a study of this name that is of something else, and return whether there is one.
 
     Raises:
-        errors.OtherRun: it has another space, recipe or objective; they are listed.
+        errors.OtherRun: it has another space, recipe, objective or place; they are listed. It is left as it is.
     """
-    found = study.user_attrs.get(IDENTITY)
-    if found is None and not study.trials:
-        study.set_user_attr(IDENTITY, json.loads(json.dumps(identity)))
-        return
+    if name not in optuna.get_all_study_names(storage):
+        return False
+    found = optuna.load_study(study_name=name, storage=storage)
+    if IDENTITY not in found.user_attrs and not found.trials:
+        # Its maker was killed in the middle.
+        return False
     refuse_differences(
-        found,
+        found.user_attrs.get(IDENTITY),
         json.loads(json.dumps(identity)),
-        otherwise=f"the study '{study.study_name}' is of another sweep",
+        otherwise=f"the study '{name}' is of another sweep",
         remedy="Choose another --name or --out, or give the settings of that sweep to continue it.",
     )
+    return True
+
+
+def begin_study(storage: BaseStorage, name: str, identity: dict[str, Any], figures: Sequence[str]) -> None:
+    """Make a study with what it is of."""
+    directions = ["maximize"] * len(figures)
+    study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
+    study.set_metric_names(list(figures))
+    study.set_user_attr(IDENTITY, json.loads(json.dumps(identity)))
 
 
 def finished(trials: Iterable[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:

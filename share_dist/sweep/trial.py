@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import platform
@@ -19,13 +20,15 @@ from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import Run, rounds
 from share_dist.storage import Store, inside
-from share_dist.storage.run import CONFIG
+from share_dist.storage.run import CONFIG, require_same
 
 SHARED = "shared"
 PICTURES = "pictures"
+POINT = "point.json"
 
-_NOT_OURS = (errors.WorkersLost, errors.StorageFull, errors.NotWritable, errors.BucketRefused, errors.OtherRun)
-"""What would befall the next trial too: the sweep stops and keeps the trial for when it goes on."""
+_ITS_OWN = (errors.TrainingDiverged, errors.BadSetting)
+"""Of the errors that a user can put right, those that a trial's own settings bring on. Every other would befall the
+next trial too, so that the sweep stops and keeps the trial for when it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class TrialTask:
     config: RunConfig
     base: bytes
     store: Store
+    at_a_time: int = 1
+    """Trials that have parts of the cluster, and of which each measures so many times as long as alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,12 @@ def run_trial(config: dict[str, Any], task: TrialTask) -> None:
     try:
         for figures in trial_rounds(point, task):
             tune.report(figures)
-    except _NOT_OURS as error:
-        tune.report({"halted": type(error).__name__, "why": str(error)})
     except Exception as error:
-        logging.getLogger("share_dist").exception("%s failed", point.name)
-        tune.report({"failed": f"{type(error).__name__}: {error}"})
+        if isinstance(error, errors.ShareDistError) and not isinstance(error, _ITS_OWN):
+            tune.report({"halted": type(error).__name__, "why": str(error)})
+        else:
+            logging.getLogger("share_dist").exception("%s failed", point.name)
+            tune.report({"failed": f"{type(error).__name__}: {error}"})
 
 
 def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:
@@ -110,6 +116,7 @@ def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:
     config = with_point(task.config, point.settings)
     config = config if point.seed is None else replace(config, seed=point.seed)
     store, shared = inside(task.store, point.folder), inside(task.store, SHARED)
+    _require_folder_of(point, store)
     with Fleet(config.fleet, config.body, config.render, kept=inside(shared, PICTURES)) as fleet:
         run, progress = Run(config, store, fleet, shared), StageProgress(store, {})
         with progress.stage("base survey"):
@@ -125,9 +132,28 @@ def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:
                 "percent": 100 * done // config.share.rounds,
                 "accepted": sum(attempt.accepted for attempt in standing.attempts),
                 "surveyed": fleet.surveyed,
-                "survey_seconds": round(fleet.survey_seconds, 2),
+                "survey_seconds": round(fleet.survey_seconds / task.at_a_time, 2),
                 "trial_seconds": round(sum(progress.seconds.values()), 1),
             }
+
+
+def _require_folder_of(point: Point, store: Store) -> None:
+    """Refuse a folder of another study's trial, whose stages would be taken for this one's.
+
+    Raises:
+        errors.OtherRun: its settings are others.
+    """
+    wanted = {"settings": dict(point.settings), "seed": point.seed}
+    if store.exists(POINT):
+        require_same(
+            store,
+            POINT,
+            json.loads(json.dumps(wanted)),
+            otherwise=f"{store.uri()} holds a trial of another study",
+            remedy="Give the --name and --storage with which this sweep was begun, or another --out.",
+        )
+    else:
+        store.write_once(POINT, json.dumps(wanted).encode())
 
 
 def is_finite(figures: Mapping[str, Any]) -> bool:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from ray import tune
+from ray.tune import TuneError
 
 from share_dist import errors
 from share_dist.sweep.search import Pruning, StudySearch
@@ -22,6 +24,8 @@ _QUIET_TUNE = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # A trial's relative paths are its driver's.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # A trial that failed has no figures, and must not end the others.
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
 }
@@ -51,7 +55,8 @@ def search_trials(task: TrialTask, search: StudySearch, count: int, crew: Crew) 
         scheduler=Pruning(search),
         num_samples=count,
         max_concurrent_trials=crew.at_a_time,
-        reuse_actors=True,
+        # The process of a trial that was ended early may still be at work.
+        reuse_actors=not search.config.prunes,
     )
     _fit(task, config, crew, {})
 
@@ -81,9 +86,27 @@ def _fit(task: TrialTask, config: tune.TuneConfig, crew: Crew, space: dict[str, 
             failure_config=tune.FailureConfig(max_failures=crew.restarts),
             callbacks=[crew.progress],
         )
-        tune.Tuner(trainable, tune_config=config, run_config=run, param_space=space).fit()
+        try:
+            tune.Tuner(trainable, tune_config=config, run_config=run, param_space=space).fit()
+        except TuneError as error:
+            raise _cause(error) from error
     if halt.error is not None:
         raise halt.error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a user can put right of what ended Tune: our own error, or the study's database; else the error itself."""
+    deeper: BaseException | None = error
+    while deeper is not None:
+        if isinstance(deeper, errors.ShareDistError):
+            return deeper
+        if isinstance(deeper, StorageInternalError):
+            return errors.StudyRefused(
+                f"the study's database was lost: {str(deeper.__cause__ or deeper).splitlines()[0]}\n"
+                "  Everything that was finished is kept; run the same line again once it is back."
+            )
+        deeper = deeper.__cause__ or deeper.__context__
+    return error
 
 
 class _Halt(tune.Stopper):

@@ -8,28 +8,33 @@ from typing import Any
 from share_dist import errors
 from share_dist.loop.story import SUMMARY
 from share_dist.recipes import SearchSpace, space_to_json
-from share_dist.storage import open_store, refuse_differences
+from share_dist.storage import command_of, refuse_differences
+from share_dist.sweep.recipe import sweep_at
 
 TAKEN = 5
 """Settings taken over: enough to begin near the top, few enough to be tried at once."""
 
 
-def settings_to_try(address: str | None, space: SearchSpace) -> list[dict[str, Any]]:
-    """Return the best settings of another sweep over the same space, best first; none without an address.
+def settings_to_try(name: str | None, space: SearchSpace) -> list[dict[str, Any]]:
+    """Return the best settings of another sweep over the same space, best first; none without a name.
+
+    Args:
+        name: a folder under runs/, or any folder or bucket that holds a sweep.
+        space: what is searched now.
 
     Raises:
-        errors.BadSetting: there is no sweep at the address, or it has finished no trial.
+        errors.BadSetting: there is no sweep, or it has finished no trial.
         errors.OtherRun: it searched another space.
     """
-    if address is None:
+    if name is None:
         return []
-    store = open_store(address)
-    if not store.exists(SUMMARY):
+    store = sweep_at(name)
+    found = json.loads(store.read(SUMMARY)) if command_of(store) == "sweep" and store.exists(SUMMARY) else {}
+    if not found.get("ranking"):
         raise errors.BadSetting(
-            f"{store.uri()} holds no sweep that found anything: {SUMMARY} is missing.\n"
-            "  Give --warm-start the --out of a sweep that has ended."
+            f"{store.uri()} holds no sweep that found anything.\n"
+            "  Give --warm-start the --out of a sweep that has ended, or its name under runs/."
         )
-    found = json.loads(store.read(SUMMARY))
     refuse_differences(
         found["space"],
         json.loads(json.dumps(space_to_json(space))),

@@ -29,7 +29,8 @@ def sweep(capsys, tmp_path, *words):
         (("rome", "--objectives", "wurst-tenth"), "worst-tenth"),
         (("rome", "--survey.steer-views", "300"), "survey.steer-views is 300"),
         (("rome", "--rome.quantile", "0.95"), "the recipe's own rome.quantile is 0.95, which lies outside 0.3…0.9"),
-        (("rome", "--warm-start", "nowhere"), "holds no sweep that found anything"),
+        (("rome", "--warm-start", "nowhere"), "runs/nowhere holds no sweep that found anything"),
+        (("losses", "--learning.fresh-views", "512", "--length", "0.05"), "pictures"),
         (("rome", "--storage", "mysql://me:secret@host/x"), "must be postgresql://user@host/database"),
     ],
 )
@@ -69,6 +70,19 @@ def test_a_password_is_not_sent_with_a_job(capsys):
     said = answer(capsys, *words)
     assert "--storage holds a password" in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sweep", "rome", "--warm-start", "runs/other"), "--warm-start is runs/other, but runs of this machine"),
+        (("sweep", "/elsewhere/mine.json"), "there is no file /elsewhere/mine.json"),
+        (("share", "--from-sweep", "sweep-rome"), "holds no sweep"),
+    ],
+)
+def test_what_the_cluster_would_not_find_is_not_sent(capsys, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in answer(capsys, "submit", *words, "--out", "s3://bucket/x")
 
 
 def test_help_explains_a_sweep_and_where_share_takes_its_best_settings(capsys):

@@ -46,6 +46,8 @@ def test_no_named_space_searches_what_only_costs_time():
         ({"rome.quantile": Range(low=0.2, high=1.5)}, "is a share"),
         ({"share.rounds": Range(low=1.0, high=2.5)}, "takes a whole number"),
         ({"rome.method": Range(low=0.0, high=1.0)}, "takes one of"),
+        ({"model.checkpoint": OneOf(options=("a", "b"))}, "model.checkpoint cannot be searched"),
+        ({"survey.steer_views": Range(low=512, high=4096)}, "compared on the same model, people and views"),
         ({"rome.method": OneOf(options=("rome",))}, "needs two different ones"),
         ({"rome.method": OneOf(options=("rome", "hope"))}, "takes one of"),
         (

@@ -106,6 +106,31 @@ def test_repeats_decide_only_once_there_is_something_to_compare(search, seeds):
     assert outcome_of(found.study, found.config).best.number == 1
 
 
+def test_where_the_default_failed_the_rule_says_that_nothing_held_the_other_figures(search):
+    found = search()
+    found.suggest("a")
+    found.on_trial_complete("a", {"failed": "TrainingDiverged: the loss is nan"})
+    finish(found, "b", 20.0, everyday=-0.1)
+    finish(found, "c", 30.0, everyday=-9.0)
+    outcome = outcome_of(found.study, found.config)
+    assert outcome.best.number == 2
+    assert "there are no figures of the default" in rule(outcome, found.config)
+
+
+def test_a_default_that_failed_on_one_seed_is_compared_on_the_others(search):
+    found = search(finalists=1, repeats=2)
+    finish(found, "a", 20.0, everyday=-0.2)
+    finish(found, "b", 30.0, everyday=-0.1)
+    for number, seed, worst, everyday in ((0, 8, 20.0, -0.2), (1, 8, 30.0, -0.9), (1, 9, 30.0, 5.0)):
+        gains = {"worst_tenth_gain_percent": worst, "everyday_gain_percent": everyday}
+        keep_repeat(found.study, number, seed, gains)
+    keep_repeat(found.study, 0, 9, {}, "TrainingDiverged: the loss is nan")
+    outcome = outcome_of(found.study, found.config)
+    assert outcome.deciding_seeds == [8]
+    assert outcome.best.number == 0
+    assert "over 1 other seed," in rule(outcome, found.config)
+
+
 def test_nothing_is_recommended_while_nothing_is_done(search):
     found = search()
     found.suggest("a")
@@ -133,7 +158,7 @@ def test_the_setting_that_matters_is_found_and_its_interval_says_so():
 
 def test_few_trials_say_nothing_of_importance_and_more_say_it_more_surely():
     assert importances(a_study_in_which_only_one_setting_matters(FEWEST - 1), ["gain"]) == {}
-    few = importances(a_study_in_which_only_one_setting_matters(15), ["gain"])["gain"][0]
+    few = importances(a_study_in_which_only_one_setting_matters(25), ["gain"])["gain"][0]
     many = importances(a_study_in_which_only_one_setting_matters(200), ["gain"])["gain"][0]
     assert many.high - many.low < few.high - few.low
 

@@ -14,8 +14,8 @@ from share_dist.body import BodyConfig
 from share_dist.cli.options import RunOptions, read_options, read_share_options
 from share_dist.config import setting_of, with_settings
 from share_dist.recipes import find_recipe
-from share_dist.storage import FolderStore, open_store
-from share_dist.sweep import SweepPlan, best_recipe, holds_sweep, rewrite_sweep_report
+from share_dist.storage import FolderStore, command_of, open_store
+from share_dist.sweep import SweepPlan, best_recipe, rewrite_sweep_report
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.story import publish
@@ -124,8 +124,8 @@ def test_what_is_no_sweep_is_refused_by_name(sweep, tmp_path):
 
 def test_the_page_can_be_written_again_from_the_summary(sweep):
     page = open_store(sweep.uri()).read("report/index.html")
-    assert holds_sweep(sweep.uri())
-    assert not holds_sweep(sweep.uri() + "/nowhere")
+    assert command_of(sweep) == "sweep"
+    assert command_of(open_store(sweep.uri() + "/nowhere")) is None
     open_store(sweep.uri()).delete("report")
     assert open_store(rewrite_sweep_report(sweep.uri()).removesuffix("/index.html")).read("index.html") == page
 

@@ -6,11 +6,15 @@ import pytest
 from invented_trials import SPACE, figures, finish
 from optuna.trial import TrialState
 
-from share_dist.recipes import find_recipe
+from share_dist import errors
+from share_dist.config import with_settings
+from share_dist.recipes import Range, find_recipe
+from share_dist.storage import FolderStore
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.outcome import outcome_of
-from share_dist.sweep.search import default_point
-from share_dist.sweep.trial import with_point
+from share_dist.sweep.search import StudySearch, default_point
+from share_dist.sweep.study import begin_study, open_journal
+from share_dist.sweep.trial import Point, TrialTask, trial_rounds, with_point
 
 
 def states(search):
@@ -37,6 +41,29 @@ def test_settings_have_three_digits_so_that_a_recipe_can_be_read(search):
     for index in range(10):
         for value in finish(found, str(index), worst=index)["settings"].values():
             assert not isinstance(value, float) or float(f"{value:.3g}") == value
+
+
+def first_and_others(space, config, storage):
+    """What the first trial of a space is given, and twenty more."""
+    begin_study(storage, "other", {}, ["worst_tenth_gain_percent"])
+    found = StudySearch(space, SweepConfig(objectives=("worst-tenth",)), storage, "other", seed=2**40)
+    found.first_try([default_point(config, space)])
+    return [finish(found, str(index), worst=index)["settings"] for index in range(21)]
+
+
+def test_limits_without_a_point_do_not_make_whole_numbers_of_a_setting_that_has_others(tmp_path):
+    space = {"rome.kappa": Range(low=0, high=1)}
+    first, *others = first_and_others(space, find_recipe("demo"), open_journal(FolderStore(tmp_path)))
+    assert first == {"rome.kappa": 0.5}
+    assert len({settings["rome.kappa"] for settings in others}) > 10
+
+
+def test_the_recipes_own_value_is_tried_as_it_is_and_rounding_leaves_no_range(tmp_path):
+    own = with_settings(find_recipe("demo"), {"losses.anchor": 1.23456})
+    space = {"losses.anchor": Range(low=1.2344, high=1.2351)}
+    first, *others = first_and_others(space, own, open_journal(FolderStore(tmp_path)))
+    assert first == {"losses.anchor": 1.23456}
+    assert all(1.2344 <= settings["losses.anchor"] <= 1.2351 for settings in others)
 
 
 def test_a_sweep_that_is_stopped_after_every_trial_tries_the_same_settings(search, tmp_path):
@@ -163,3 +190,12 @@ def test_a_sweep_of_no_trials_is_refused():
         SweepConfig(length=1.5)
     with pytest.raises(ValueError, match="different ones"):
         SweepConfig(objectives=("everyday", "everyday"))
+
+
+def test_the_folder_of_another_studys_trial_is_refused_before_its_stages_are_taken_for_this_ones(tmp_path):
+    store = FolderStore(tmp_path)
+    store.write_once("config.json", b"{}")
+    store.write_once("trials/0001/point.json", b'{"settings": {"rome.quantile": 0.5}, "seed": null}')
+    task = TrialTask(find_recipe("demo"), b"", store)
+    with pytest.raises(errors.OtherRun, match=r"settings.rome.quantile: 0.5 -> 0.6(.|\n)*--name and --storage"):
+        next(trial_rounds(Point(1, {"rome.quantile": 0.6}), task))

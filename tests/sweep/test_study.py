@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import optuna
 import pytest
 from postgres import PASSWORD
+from ray import cloudpickle
 
 from share_dist import errors
 from share_dist.storage import FolderStore, inside, open_store
-from share_dist.sweep.study import JOURNAL, open_storage, require_identity
+from share_dist.sweep.study import (
+    JOURNAL,
+    begin_study,
+    holds_password,
+    open_database,
+    open_journal,
+    require_same_study,
+)
 
 IDENTITY = {"space": {"rome.quantile": {"low": 0.3, "high": 0.9}}, "objectives": ["worst-tenth"]}
 
@@ -18,65 +28,123 @@ def new_study(storage, name="sweep"):
 
 
 def test_a_study_in_a_folder_is_found_again_by_another_process(tmp_path):
-    study = new_study(open_storage(None, FolderStore(tmp_path)))
+    study = new_study(open_journal(FolderStore(tmp_path)))
     study.enqueue_trial({"rome.quantile": 0.5})
     study.tell(study.ask({"rome.quantile": optuna.distributions.FloatDistribution(0.3, 0.9)}), 1.0)
-    again = new_study(open_storage(None, FolderStore(tmp_path)))
+    again = new_study(open_journal(FolderStore(tmp_path)))
     assert again.best_params == {"rome.quantile": 0.5}
 
 
 def test_a_lock_that_a_killed_process_left_on_the_journal_is_taken_over(tmp_path):
-    new_study(open_storage(None, FolderStore(tmp_path)))
+    new_study(open_journal(FolderStore(tmp_path)))
     (tmp_path / f"{JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)
-    study = new_study(open_storage(None, FolderStore(tmp_path)))
+    study = new_study(open_journal(FolderStore(tmp_path)))
     study.tell(study.ask(), 2.0)
     assert study.best_value == 2.0
 
 
 def test_a_study_in_a_bucket_is_there_after_every_entry(bucket):
     store = inside(open_store(bucket), "sweep")
-    study = new_study(open_storage(None, store))
+    study = new_study(open_journal(store))
     study.tell(study.ask(), 1.0)
-    assert new_study(open_storage(None, store)).best_value == 1.0
+    assert new_study(open_journal(store)).best_value == 1.0
 
 
-def test_a_study_of_another_space_is_refused_with_what_differs(tmp_path):
-    study = new_study(open_storage(None, FolderStore(tmp_path)))
-    require_identity(study, IDENTITY)
-    require_identity(study, IDENTITY)
-    other = {**IDENTITY, "space": {"rome.quantile": {"low": 0.2, "high": 0.9}}}
+def test_a_line_that_a_full_disk_cut_short_costs_that_line_and_no_more(tmp_path):
+    study = new_study(open_journal(FolderStore(tmp_path)))
+    study.tell(study.ask(), 1.0)
+    with open(tmp_path / JOURNAL, "ab") as journal:
+        journal.write(b'{"op_code":6,"worker_')
+    for _ in range(2):
+        again = new_study(open_journal(FolderStore(tmp_path)))
+        assert again.best_value == 1.0
+        again.tell(again.ask(), 0.5)
+    assert len(new_study(open_journal(FolderStore(tmp_path))).trials) == 3
+
+
+def test_a_study_on_a_disk_that_is_full_says_so_and_goes_on_when_there_is_room(mounted):
+    place = mounted("size=64k")
+    study = new_study(open_journal(FolderStore(place)))
+    study.tell(study.ask(), 1.0)
+    with suppress(OSError):
+        (place / "filler").write_bytes(bytes(100_000))
+    with pytest.raises(errors.StorageFull):
+        study.set_user_attr("long", "x" * 10_000)
+    (place / "filler").unlink()
+    again = new_study(open_journal(FolderStore(place)))
+    again.tell(again.ask(), 2.0)
+    assert new_study(open_journal(FolderStore(place))).best_value == 2.0
+
+
+def test_a_study_of_another_space_is_refused_with_what_differs_and_left_as_it_is(tmp_path):
+    storage = open_journal(FolderStore(tmp_path))
+    assert not require_same_study(storage, "sweep", IDENTITY)
+    begin_study(storage, "sweep", IDENTITY, ["worst_tenth_gain_percent"])
+    assert require_same_study(storage, "sweep", IDENTITY)
+    before = (tmp_path / JOURNAL).read_bytes()
+    other = {"space": {"rome.quantile": {"low": 0.2, "high": 0.9}}, "objectives": ["everyday", "worst-tenth"]}
     with pytest.raises(errors.OtherRun, match=r"space.rome.quantile.low: 0.3 -> 0.2(.|\n)*another --name"):
-        require_identity(study, other)
+        require_same_study(storage, "sweep", other)
+    assert (tmp_path / JOURNAL).read_bytes() == before
+
+
+def test_a_study_whose_maker_was_killed_before_it_said_what_it_is_of_is_begun_again(tmp_path):
+    storage = open_journal(FolderStore(tmp_path))
+    new_study(storage)
+    assert not require_same_study(storage, "sweep", IDENTITY)
+    begin_study(storage, "sweep", IDENTITY, ["worst_tenth_gain_percent"])
+    assert require_same_study(storage, "sweep", IDENTITY)
 
 
 def test_a_study_of_another_program_is_refused(tmp_path):
-    study = new_study(open_storage(None, FolderStore(tmp_path)))
+    storage = open_journal(FolderStore(tmp_path))
+    study = new_study(storage)
     study.tell(study.ask(), 1.0)
     with pytest.raises(errors.OtherRun, match="another sweep"):
-        require_identity(study, IDENTITY)
+        require_same_study(storage, "sweep", IDENTITY)
 
 
-def test_an_address_of_another_kind_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("url", "holds"),
+    [
+        ("postgresql://me@host/x", False),
+        ("postgresql://me:secret@host/x", True),
+        ("postgresql://me:sec#ret@host/x", True),
+        ("postgresql://me@host/x?password=secret", True),
+        ("postgresql://me:secret@host:port/x", True),
+    ],
+)
+def test_a_password_is_found_wherever_it_stands(url, holds):
+    assert holds_password(url) == holds
+
+
+def test_a_password_goes_into_no_file_that_holds_our_parts(postgres):
+    assert PASSWORD.encode() not in cloudpickle.dumps(open_database(postgres.url()))
+
+
+def test_an_address_of_another_kind_is_refused():
     with pytest.raises(errors.BadSetting, match="postgresql://user@host/database"):
-        open_storage("mysql://user:secret@host/database", FolderStore(tmp_path))
+        open_database("mysql://user:secret@host/database")
     with pytest.raises(errors.BadSetting, match="postgresql://user@host"):
-        open_storage("postgresql://user:secret@host:port/x", FolderStore(tmp_path))
+        open_database("postgresql://user:secret@host:port/x")
 
 
-def test_a_study_in_postgresql_is_found_again(postgres, tmp_path):
+def test_a_study_in_postgresql_is_found_again(postgres):
     postgres.ask("CREATE DATABASE sweeps")
-    study = new_study(open_storage(postgres.url("sweeps"), FolderStore(tmp_path)), "one")
-    require_identity(study, IDENTITY)
+    storage = open_database(postgres.url("sweeps"))
+    begin_study(storage, "one", IDENTITY, ["worst_tenth_gain_percent"])
+    study = new_study(storage, "one")
     study.tell(study.ask(), 3.0)
-    storage = open_storage(postgres.url("sweeps"), FolderStore(tmp_path))
+    storage = open_database(postgres.url("sweeps"))
+    assert require_same_study(storage, "one", IDENTITY)
     assert new_study(storage, "one").best_value == 3.0
     with pytest.raises(errors.OtherRun, match="the study 'one' is of another sweep"):
-        require_identity(new_study(storage, "one"), {**IDENTITY, "objectives": ["everyday"]})
+        require_same_study(storage, "one", {**IDENTITY, "objectives": ["everyday"]})
 
 
-def refusal(url, tmp_path):
+def refusal(url):
     with pytest.raises(errors.StudyRefused) as refused:
-        open_storage(url, FolderStore(tmp_path))
+        open_database(url)
     message = str(refused.value)
     assert PASSWORD not in message
     assert "horse" not in message
@@ -84,34 +152,34 @@ def refusal(url, tmp_path):
     return message
 
 
-def test_a_wrong_password_is_refused_and_never_shown(postgres, tmp_path):
-    message = refusal(postgres.url(password="wrong horse"), tmp_path)
+def test_a_wrong_password_is_refused_and_never_shown(postgres):
+    message = refusal(postgres.url(password="wrong horse"))
     assert f"127.0.0.1:{postgres.port}/postgres cannot be used" in message
     assert "password authentication failed" in message
     assert "~/.pgpass or PGPASSWORD" in message
 
 
-def test_a_database_that_is_not_there_is_refused_with_how_to_make_one(postgres, tmp_path):
-    message = refusal(postgres.url("nowhere"), tmp_path)
+def test_a_database_that_is_not_there_is_refused_with_how_to_make_one(postgres):
+    message = refusal(postgres.url("nowhere"))
     assert 'database "nowhere" does not exist' in message
     assert "createdb" in message
 
 
-def test_a_server_that_does_not_answer_is_refused_with_how_to_look(tmp_path):
-    message = refusal("postgresql://sweeper:right%20horse@127.0.0.1:9/postgres", tmp_path)
+def test_a_server_that_does_not_answer_is_refused_with_how_to_look():
+    message = refusal("postgresql://sweeper:right%20horse@127.0.0.1:9/postgres")
     assert "pg_isready" in message
 
 
-def test_tables_of_another_program_are_refused_and_left_alone(postgres, tmp_path):
+def test_tables_of_another_program_are_refused_and_left_alone(postgres):
     postgres.ask("CREATE DATABASE foreigners")
     postgres.ask("CREATE TABLE studies (horse_number integer)", "foreigners")
-    message = refusal(postgres.url("foreigners"), tmp_path)
+    message = refusal(postgres.url("foreigners"))
     assert "a database of its own" in message
 
 
-def test_tables_of_another_release_of_optuna_are_refused(postgres, tmp_path):
+def test_tables_of_another_release_of_optuna_are_refused(postgres):
     postgres.ask("CREATE DATABASE older")
-    open_storage(postgres.url("older"), FolderStore(tmp_path))
+    open_database(postgres.url("older"))
     postgres.ask("UPDATE alembic_version SET version_num = 'v0.9.0.a'", "older")
-    message = refusal(postgres.url("older"), tmp_path)
+    message = refusal(postgres.url("older"))
     assert "a database of its own" in message

@@ -14,8 +14,7 @@ import psutil
 import pytest
 
 from share_dist.cli import main
-from share_dist.storage import FolderStore
-from share_dist.sweep.study import open_storage
+from share_dist.sweep.study import open_database
 
 TINY = {
     "seed": 3,
@@ -165,7 +164,7 @@ def test_the_study_lies_in_the_database_under_the_sweeps_name(swept, postgres):
     import optuna
 
     out, *_ = swept
-    study = optuna.load_study(study_name="killed", storage=open_storage(postgres.url(), FolderStore(out)))
+    study = optuna.load_study(study_name="killed", storage=open_database(postgres.url()))
     assert len(study.trials) == 3
     assert not (out / "study.journal").exists()
 
