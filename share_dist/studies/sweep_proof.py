@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from share_dist.errors import RepairFailed
@@ -31,7 +32,7 @@ Summary = Mapping[str, Any]
 
 def prove_sweep(runs: Path, results: Path) -> None:
     """Sweep, run the best and the default settings on every seed, and keep summary, study, page and table."""
-    swept, kept = runs / "sweep", results / "sweep"
+    swept, kept = runs / "sweep-all", results / "sweep"
     _run("sweep", *SWEEP, "--out", str(swept))
     found = json.loads((swept / "summary.json").read_text())
     settings = {"best": found["best"]["settings"], "default": found["trials"][0]["settings"]}
@@ -47,7 +48,7 @@ def prove_sweep(runs: Path, results: Path) -> None:
         "command": f"share-dist sweep {shlex.join(SWEEP)}",
         "trials": len(found["trials"]),
         "fates": Counter(row["fate"] for row in found["trials"]),
-        "longest_trial_minutes": longest_minutes(found["trials"]),
+        "trial_minutes": [trial_minutes(row) for row in found["trials"] if row["rounds"]],
         "settings": settings,
         "seeds": list(SEEDS),
         **judged,
@@ -56,9 +57,9 @@ def prove_sweep(runs: Path, results: Path) -> None:
     (kept / "table.md").write_text(report_text(summary))
 
 
-def longest_minutes(trials: Sequence[Mapping[str, Any]]) -> float:
-    """How long the longest trial worked."""
-    return max(row["rounds"][-1]["trial_seconds"] for row in trials if row["rounds"]) / 60
+def trial_minutes(trial: Mapping[str, Any]) -> float:
+    """How long a trial worked."""
+    return round(trial["rounds"][-1]["trial_seconds"] / 60, 2)
 
 
 def _judged(settings: Mapping[str, Any], recipe: str, seed: int, out: Path) -> dict[str, Any]:
@@ -89,7 +90,8 @@ def report_text(summary: Summary) -> str:
     return (
         "# The best settings of the sweep, and the default ones\n\n"
         f"Judge views, before → after, on seeds that were never swept. The sweep: `{summary['command']}`, "
-        f"{summary['trials']} trials; each run below by the command that summary.json names.\n\n"
+        f"{summary['trials']} trials of {median(summary['trial_minutes']):.1f} minutes in the median; each run below "
+        "by the command that summary.json names.\n\n"
         f"{markdown(['run', *titles, 'minutes'], rows)}\n"
         "Difference of the relative changes, in points, mean over seeds with its 95 % interval (Student's t, seed by "
         "seed):\n\n"
