@@ -10,6 +10,8 @@ from jaxtyping import install_import_hook
 
 # Ray's workers step back for everything else on the machine; beside another test they would wait for ever.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# Processes that a node starts ahead of any work serve nobody: our actors have an environment of their own.
+os.environ |= {"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"}
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes with two threads each: threads that spin while they wait take the core from those that compute.

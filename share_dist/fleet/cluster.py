@@ -115,6 +115,8 @@ def _init_here(config: FleetConfig) -> None:
         num_cpus=config.cpus or len(os.sched_getaffinity(0)),
         object_store_memory=config.object_store_mb * 1_000_000,
         include_dashboard=False,
+        # Our actors have an environment of their own, so that processes started ahead of them would serve nobody.
+        _system_config={"enable_worker_prestart": False, "prestart_worker_first_driver": False},
         log_to_driver=config.worker_output,
         logging_level=logging.ERROR,
         configure_logging=False,

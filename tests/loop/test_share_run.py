@@ -22,6 +22,7 @@ TINY = {
     "survey.steer-views": 256,
     "survey.judge-views": 512,
     "rome.pool-size": 512,
+    "landscape.max-terms": 60,
     "learning.fresh-views": 128,
     "learning.reuse": 4,
     "learning.batch-size": 32,

@@ -17,7 +17,7 @@ from share_dist.cli import main
 from share_dist.sweep.study import open_database
 
 TINY = {
-    "seed": 3,
+    "seed": 14,
     "survey.steer-views": 512,
     "rome.pool-size": 512,
     "landscape.max-terms": 60,
@@ -25,7 +25,7 @@ TINY = {
     "learning.reuse": 2,
     "learning.batch-size": 32,
     "learning.learning-rate": 3e-4,
-    "share.rounds": 2,
+    "share.rounds": 1,
     "share.attempts": 1,
     "share.everyday-tolerance": 1.0,
     "training.threads-per-worker": 1,
@@ -38,7 +38,8 @@ TINY = {
 }
 RUINOUS = 1e15
 """A learning rate that no training survives."""
-SPACE = {"learning.learning_rate": {"options": [3e-4, RUINOUS]}, "rome.explore_share": {"low": 0.0, "high": 0.5}}
+SPACE = {"learning.learning_rate": {"options": [3e-4, RUINOUS]}, "share.rounds": {"options": [1, 2]}}
+"""With this seed the second trial has two rounds, and the third is ruined."""
 
 
 def command(out: Path, url: str | None = None, **changed: object) -> list[str]:
@@ -115,7 +116,8 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_loses_nothing(swept):
     assert {path: path.stat().st_mtime_ns for path in made} == made
     first, second, third = summary(out)["trials"]
     assert (first["number"], second["number"], third["number"]) == (0, 1, 2)
-    assert first["settings"] == {"learning.learning_rate": 3e-4, "rome.explore_share": 0.2}
+    assert first["settings"] == {"learning.learning_rate": 3e-4, "share.rounds": 1}
+    assert second["settings"] == {"learning.learning_rate": 3e-4, "share.rounds": 2}
     assert [row["round"] for row in second["rounds"]] == [1, 2]
     assert "3/3 trials" in said
 
@@ -142,9 +144,9 @@ def test_what_trials_have_in_common_is_made_once(swept):
     out, said, _ = swept
     surveys = [path.parent for path in out.glob("shared/surveys/*/meta.json")]
     models = {json.loads((path / "meta.json").read_text())["model_hash"] for path in surveys}
-    # Two distributions of the base model and of the model after each of the four rounds that ended.
-    assert len(surveys) == 2 * 5
-    assert len(models) == 5
+    # Two distributions of the base model and of the model after each of the three rounds that ended.
+    assert len(surveys) == 2 * 4
+    assert len(models) == 4
     assert len(list(out.glob("shared/pictures/*/views-*/block.npz"))) == 4
     assert not list(out.glob("trials/**/rows.parquet"))
     assert "Saved by sharing: " in said
