@@ -66,7 +66,7 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
             holder = holder.get(part, {})
         # A sweep of an earlier release may lack a setting, and one that is no room's, the seed, is not carried on.
         if rooms and last in holder:
-            value = tuple(holder[last]) if isinstance(holder[last], list) else holder[last]
+            value: Any = tuple(holder[last]) if isinstance(holder[last], list) else holder[last]
             found[name] = Path(value) if Path in get_args(kind) and value is not None else value
     return found
 

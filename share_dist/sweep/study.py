@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.study import StudyDirection
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -158,7 +159,7 @@ def require_same_study(storage: BaseStorage, name: str, identity: dict[str, Any]
 
 def begin_study(storage: BaseStorage, name: str, identity: dict[str, Any], figures: Sequence[str]) -> None:
     """Make a study with what it is of."""
-    directions = ["maximize"] * len(figures)
+    directions = [StudyDirection.MAXIMIZE] * len(figures)
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
     study.set_metric_names(list(figures))
     study.set_user_attr(IDENTITY, json.loads(json.dumps(identity)))
