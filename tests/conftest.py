@@ -32,6 +32,7 @@ _LONGEST_FIRST = (
     "tests/sweep/test_sweep_run.py",
     "tests/training/test_over_nodes.py",
     "tests/training/test_train.py",
+    "tests/sweep/test_tuning.py",
     "tests/cli/test_commands.py",
     "tests/fleet",
 )
