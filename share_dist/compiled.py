@@ -30,7 +30,7 @@ class KernelsByContent(UserProvidedCacheLocator):
     """Where numba keeps the kernels of this package: beside Python, or in the user's cache, by their file's content.
 
     Numba keeps them beside the file. A job on a cluster runs from a new copy of the project each time, which would
-    compile everything again on every node, for half a minute.
+    compile everything again on every node.
     """
 
     def __init__(self, py_func: Any, py_file: str) -> None:

@@ -19,7 +19,7 @@ class BenchOptions:
 
 
 def bench(words: list[str]) -> int:
-    """Measure one ratio: render, survey, train, memory, cluster, or gpu where there is one."""
+    """Measure one ratio: render, survey, train, memory, cluster, sweep, or gpu where there is one."""
     from share_dist.studies import BENCHES, run_bench
 
     if not words or words[0] in ("-h", "--help"):

@@ -138,5 +138,6 @@ def sweep_second_line(story: SweepStory) -> str:
         if gain is not None:
             parts.append(f"{words[:1].upper()}{words[1:]} error: {written_gain(gain)}{against}.")
     seeds = len(story.deciding_seeds)
-    means = [f"Means over {seeds} seeds that the search did not use."] if seeds > 1 else []
+    over = "On a seed" if seeds == 1 else f"Means over {seeds} seeds"
+    means = [f"{over} that the search did not use."] if seeds else []
     return " ".join([*parts, *means, _STEER])

@@ -39,7 +39,7 @@ SMALL = {
     "learning.fresh_views": 2048,
     "learning.checkpoint_every": 10_000,
 }
-"""The demo with a fifth of its views, in one round: a trial of half a minute."""
+"""The demo with two thousand views, in one round."""
 
 
 def run() -> dict[str, Any]:

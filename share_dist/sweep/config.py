@@ -29,7 +29,7 @@ class SweepConfig:
     settings are found of which no other is better in all (the Pareto front), and every trial runs to its end."""
 
     length: float = 0.5
-    """Views that a trial learns from, as part of the recipe's. Half of the demo's take three to four minutes on two
+    """Views that a trial learns from, as part of the recipe's. Half of the demo's take about four minutes on two
     cores; shorter trials rank settings less surely."""
 
     prune: bool = True
@@ -44,8 +44,8 @@ class SweepConfig:
     """The study's name in its storage. None takes the last part of --out."""
 
     warm_start: str | None = None
-    """Folder or bucket of another sweep over the same space: its five best settings are tried right after the
-    default. Its figures are not taken over, for they may be another model's."""
+    """Another sweep over the same space: its folder's name under runs/, or any folder or bucket. Its five best settings
+    are tried right after the default. Its figures are not taken over, for they may be another model's."""
 
     finalists: int = 3
     """How many of the best trials are run again, beside the default, to see whether they were only lucky. 0 runs none

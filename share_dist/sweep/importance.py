@@ -12,7 +12,7 @@ from share_dist.report import Importance
 from share_dist.seeds import stream
 
 BEST = 0.25
-"""Which part of the trials counts as good: of forty ten, of fewer too few to say anything."""
+"""Which part of the trials counts as good: ten of forty; a smaller part would rest on too few."""
 FEWEST = 20
 """Trials below which importances would be read out of noise."""
 DRAWS = 100

@@ -50,16 +50,22 @@ class _Journal(JournalFileBackend):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists():
-            whole = path.read_bytes()
-            os.truncate(path, whole.rfind(b"\n") + 1)
         with writing(path):
+            _cut_torn_line(path)
             super().__init__(str(path), JournalFileSymlinkLock(str(path), grace_period=_STALE_LOCK_S))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append entries, or say that the disk is full."""
         with writing(self.path):
             super().append_logs(logs)
+
+
+def _cut_torn_line(path: Path) -> None:
+    whole = path.read_bytes() if path.exists() else b""
+    end = whole.rfind(b"\n") + 1
+    # Only then, for a dashboard may be writing a note of its own.
+    if end < len(whole):
+        os.truncate(path, end)
 
 
 class _StoredJournal(JournalFileBackend):

@@ -39,7 +39,7 @@ class TrialTask:
     base: bytes
     store: Store
     at_a_time: int = 1
-    """Trials that have parts of the cluster, and of which each measures so many times as long as alone."""
+    """Trials among which the cluster is divided; a trial's seconds of survey count as this part of the whole's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,13 +89,16 @@ def _fit(task: TrialTask, config: tune.TuneConfig, crew: Crew, space: dict[str, 
         try:
             tune.Tuner(trainable, tune_config=config, run_config=run, param_space=space).fit()
         except TuneError as error:
-            raise _cause(error) from error
+            cause = _cause(error)
+            if cause is None:
+                raise
+            raise cause from error
     if halt.error is not None:
         raise halt.error
 
 
-def _cause(error: BaseException) -> BaseException:
-    """What a user can put right of what ended Tune: our own error, or the study's database; else the error itself."""
+def _cause(error: BaseException) -> errors.ShareDistError | None:
+    """What a user can put right of what ended Tune: our own error, or the study's database; None of other errors."""
     deeper: BaseException | None = error
     while deeper is not None:
         if isinstance(deeper, errors.ShareDistError):
@@ -106,7 +109,7 @@ def _cause(error: BaseException) -> BaseException:
                 "  Everything that was finished is kept; run the same line again once it is back."
             )
         deeper = deeper.__cause__ or deeper.__context__
-    return error
+    return None
 
 
 class _Halt(tune.Stopper):

@@ -85,6 +85,16 @@ def test_what_the_cluster_would_not_find_is_not_sent(capsys, tmp_path, monkeypat
     assert said in answer(capsys, "submit", *words, "--out", "s3://bucket/x")
 
 
+def test_a_space_that_would_not_travel_with_its_job_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("jobs", "runs"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "jobs/sweep.py").write_text("")
+    (tmp_path / "runs/mine.json").write_text(json.dumps({"rome.quantile": {"low": 0.3, "high": 0.9}}))
+    words = ("submit", "sweep", "runs/mine.json", "--out", "s3://bucket/x")
+    assert "runs/mine.json is not sent with" in answer(capsys, *words)
+
+
 def test_help_explains_a_sweep_and_where_share_takes_its_best_settings(capsys):
     for words, wanted in ((["sweep", "--help"], "--warm-start"), (["share", "--help"], "--from-sweep")):
         with pytest.raises(SystemExit) as stop:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 
 import invented_trials
 import pytest
 import ray
-from invented_trials import figures
+from invented_trials import SPACE, figures
 from optuna.trial import TrialState
 from ray import cloudpickle, tune
 
@@ -20,7 +21,8 @@ from share_dist import errors
 from share_dist.fleet import FleetConfig, connect
 from share_dist.recipes import find_recipe
 from share_dist.storage import FolderStore
-from share_dist.sweep import tuning
+from share_dist.sweep import SweepPlan, sweep, tuning
+from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.finalists import RepeatProgress, points_to_repeat
 from share_dist.sweep.outcome import outcome_of
 from share_dist.sweep.progress import SweepProgress
@@ -135,6 +137,29 @@ def test_an_error_of_the_users_in_the_driver_comes_out_as_itself(task, search, t
     monkeypatch.setattr(found, "note", full)
     with pytest.raises(errors.StorageFull, match="the disk is full"):
         run(task, found, 2)
+
+
+def test_a_sweep_that_lost_workers_goes_on_with_what_is_left_until_nothing_more_is_finished(
+    task, search, trials_do, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(sweep, "survey_base", lambda *_: {"views": 1, "seconds": 1.0})
+    plan = SweepPlan(SPACE, "demo", task.config, SweepConfig(trials=3, finalists=0))
+    lost = {"halted": "WorkersLost", "why": "a node is gone"}
+
+    def loses_a_node_once(number, settings, seed=None):
+        first = number == 1 and not (tmp_path / "lost").exists()
+        if first:
+            (tmp_path / "lost").touch()
+        tune.report(lost if first else figures(1, 100))
+
+    trials_do(loses_a_node_once)
+    sweep._try_all(plan, b"", task.store, search)
+    assert fates(search()) == ["done"] * 3
+
+    trials_do(lambda **_: tune.report(lost))
+    more = replace(plan, sweep=SweepConfig(trials=4, finalists=0))
+    with pytest.raises(errors.WorkersLost, match="a node is gone"):
+        sweep._try_all(more, b"", task.store, search)
 
 
 def test_finalists_are_run_again_on_other_seeds_and_one_that_fails_is_not_run_for_ever(task, search, trials_do):
