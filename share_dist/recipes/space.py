@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -31,6 +32,14 @@ class Range:
     def holds(self, value: Any) -> bool:
         """Whether a value lies inside."""
         return not isinstance(value, (str, bool)) and self.low <= value <= self.high
+
+    def is_near_end(self, value: float) -> bool:
+        """Whether a value lies in the first or last twentieth, so that a better one may lie outside.
+
+        Not asked of whole numbers, which are few enough to have all been tried.
+        """
+        low, high, at = (math.log(number) if self.log else number for number in (self.low, self.high, value))
+        return isinstance(value, float) and not 0.05 <= (at - low) / (high - low) <= 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

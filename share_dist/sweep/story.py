@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -15,7 +16,7 @@ from share_dist.config import setting_of
 from share_dist.loop.progress import minutes
 from share_dist.loop.share import versions
 from share_dist.loop.story import PAGE, SUMMARY
-from share_dist.recipes import find_recipe, space_to_json
+from share_dist.recipes import Range, SearchSpace, find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
 from share_dist.storage import Store, open_store
 from share_dist.sweep.config import FIGURES, SweepConfig
@@ -47,7 +48,7 @@ def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome
         "importances": {
             figure: [asdict(found) for found in each] for figure, each in importances(study, figures).items()
         },
-        "rule": rule(outcome, plan.sweep),
+        "rule": rule(outcome, plan.sweep) + near_ends(outcome, plan.space),
         "commands": commands(outcome, store, plan),
         "seconds": sum(row.seconds or 0.0 for row in outcome.trials),
         "saved": saved(outcome, study.user_attrs.get(BASE_COST, {})),
@@ -93,15 +94,33 @@ def rule(outcome: Outcome, sweep: SweepConfig) -> str:
     return f"The trial with the greatest gain in the {first}{spared}.{failed}"
 
 
+def near_ends(outcome: Outcome, space: SearchSpace) -> str:
+    """A sentence about the best settings that lie at an end of what was searched; nothing where there are none."""
+    settings = outcome.best.settings if outcome.best else {}
+    parts = {name: part for name, part in space.items() if isinstance(part, Range) and name in settings}
+    found = [f"{name} ({settings[name]:g})" for name, part in parts.items() if part.is_near_end(settings[name])]
+    if not found:
+        return ""
+    lies = "lies at an end" if len(found) == 1 else "lie at ends"
+    return f" {', '.join(found)} {lies} of what was searched: a wider space may hold better settings."
+
+
 def commands(outcome: Outcome, store: Store, plan: SweepPlan) -> dict[str, str]:
     """What to do next, each with the line to paste."""
     if outcome.best is None:
         return {}
     options = as_options(with_point(plan.config, outcome.best.settings), find_recipe(plan.recipe))
+    address = shlex.quote(address_from_here(store))
     return {
-        "run the best settings at full length": f"share-dist share --from-sweep {shlex.quote(store.uri())}",
+        "run the best settings at full length": f"share-dist share --from-sweep {address}",
         "the same, spelt out": f"share-dist share {plan.recipe} {options}".rstrip(),
     }
+
+
+def address_from_here(store: Store) -> str:
+    """A sweep's address as one would type it: below the working folder without what leads there."""
+    uri, here = store.uri(), Path.cwd()
+    return str(Path(uri).relative_to(here)) if Path(uri).is_relative_to(here) else uri
 
 
 def saved(outcome: Outcome, base_cost: Mapping[str, float]) -> dict[str, float]:

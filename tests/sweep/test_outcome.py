@@ -10,12 +10,12 @@ import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented_trials import finish
+from invented_trials import SPACE, finish
 
 from share_dist.sweep.finalists import RepeatProgress, finalists, keep_repeat, points_to_repeat
 from share_dist.sweep.importance import FEWEST, importances
-from share_dist.sweep.outcome import gains_in_words, outcome_of, pareto_front
-from share_dist.sweep.story import rule
+from share_dist.sweep.outcome import Outcome, TrialRow, gains_in_words, outcome_of, pareto_front
+from share_dist.sweep.story import near_ends, rule
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12))
@@ -129,6 +129,18 @@ def test_a_default_that_failed_on_one_seed_is_compared_on_the_others(search):
     assert outcome.deciding_seeds == [8]
     assert outcome.best.number == 0
     assert "over 1 other seed," in rule(outcome, found.config)
+
+
+@pytest.mark.parametrize(
+    ("quantile", "said"),
+    [
+        (0.89, " rome.quantile (0.89) lies at an end of what was searched: a wider space may hold better settings."),
+        (0.5, ""),
+    ],
+)
+def test_a_best_setting_at_an_end_of_what_was_searched_is_named(quantile, said):
+    best = TrialRow(0, "done", {"rome.method": "rome", "rome.quantile": quantile, "share.rounds": 3}, {"gain": 1.0})
+    assert near_ends(Outcome([best], ("gain",), {}, {}), SPACE) == said
 
 
 def test_nothing_is_recommended_while_nothing_is_done(search):

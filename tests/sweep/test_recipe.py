@@ -18,7 +18,7 @@ from share_dist.storage import FolderStore, command_of, open_store
 from share_dist.sweep import SweepPlan, best_recipe, rewrite_sweep_report
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.recipe import as_options
-from share_dist.sweep.story import publish
+from share_dist.sweep.story import address_from_here, publish
 from share_dist.sweep.study import BASE_COST
 from share_dist.sweep.warm_start import settings_to_try
 
@@ -73,6 +73,13 @@ def test_the_line_to_paste_gives_the_same_settings(sweep):
     words = shlex.split(line)
     assert words[:3] == ["share-dist", "share", "demo"]
     assert read_options(RunOptions, "share", words[2:]).config == best_recipe(sweep.uri())[1]
+
+
+def test_a_sweep_is_named_as_one_would_type_it(monkeypatch, tmp_path):
+    store = FolderStore(tmp_path / "runs/sweep-rome")
+    assert address_from_here(store) == str(tmp_path / "runs/sweep-rome")
+    monkeypatch.chdir(tmp_path)
+    assert address_from_here(store) == "runs/sweep-rome"
 
 
 def test_settings_of_every_kind_are_spelt_so_that_they_are_read_back():
