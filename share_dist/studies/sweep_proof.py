@@ -1,7 +1,7 @@
 """Does the sweep pay? One sweep of the demo, then its best and the default settings on seeds that were never swept.
 
 The settings are chosen on steer views of the sweep's own seeds. Judge views are looked at once, here, after everything
-was decided: each of the ten runs at the demo's full length, before and after.
+was decided: each of the ten runs at the demo's full length, before and after. The default is the demo as it was then.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from share_dist.config import RunConfig
 from share_dist.errors import RepairFailed
 from share_dist.recipes import find_recipe
+from share_dist.studies.earlier import demo_before_its_sweep
 from share_dist.studies.proof_tables import FIGURES, change, change_text, interval_text, markdown
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.trial import with_point
 
-SWEEP = ("all", "demo", "--seed", "2000")
+SEED = 2000
 SEEDS = (10, 11, 12, 13, 14)
 """None of them was swept, and none is among the demo's published ones."""
 
@@ -33,11 +35,12 @@ Summary = Mapping[str, Any]
 def prove_sweep(runs: Path, results: Path) -> None:
     """Sweep, run the best and the default settings on every seed, and keep summary, study, page and table."""
     swept, kept = runs / "sweep-all", results / "sweep"
-    _run("sweep", *SWEEP, "--out", str(swept))
+    words = sweep_words()
+    _run(*words, "--out", str(swept))
     found = json.loads((swept / "summary.json").read_text())
     settings = {"best": found["best"]["settings"], "default": found["trials"][0]["settings"]}
     judged = {
-        name: {str(seed): _judged(chosen, found["recipe"], seed, runs / f"sweep-{name}-seed-{seed}") for seed in SEEDS}
+        name: {str(seed): _judged(share_words(chosen, seed), runs / f"sweep-{name}-seed-{seed}") for seed in SEEDS}
         for name, chosen in settings.items()
     }
     kept.mkdir(parents=True, exist_ok=True)
@@ -45,7 +48,7 @@ def prove_sweep(runs: Path, results: Path) -> None:
         shutil.copy(swept / file, kept / Path(file).name)
     (kept / "sweep.json").write_text(json.dumps(found, indent=1))
     summary = {
-        "command": f"share-dist sweep {shlex.join(SWEEP)}",
+        "command": shlex.join(["share-dist", *words]),
         "trials": len(found["trials"]),
         "fates": Counter(row["fate"] for row in found["trials"]),
         "trial_minutes": [trial_minutes(row) for row in found["trials"] if row["rounds"]],
@@ -62,13 +65,25 @@ def trial_minutes(trial: Mapping[str, Any]) -> float:
     return round(trial["rounds"][-1]["trial_seconds"] / 60, 2)
 
 
-def _judged(settings: Mapping[str, Any], recipe: str, seed: int, out: Path) -> dict[str, Any]:
-    """Run the recipe with these settings at full length; return what was judged before and after."""
-    own = find_recipe(recipe)
-    options = shlex.split(as_options(with_point(own, settings), own))
-    _run("share", recipe, "--seed", str(seed), *options, "--out", str(out), may_fail=True)
+def sweep_words() -> list[str]:
+    """The command of the sweep but for --out."""
+    return ["sweep", "all", "demo", *_options(demo_before_its_sweep()), "--seed", str(SEED)]
+
+
+def share_words(settings: Mapping[str, Any], seed: int) -> list[str]:
+    """The command but for --out that runs these settings at the demo's full length."""
+    return ["share", "demo", *_options(with_point(demo_before_its_sweep(), settings)), "--seed", str(seed)]
+
+
+def _options(config: RunConfig) -> list[str]:
+    return shlex.split(as_options(config, find_recipe("demo")))
+
+
+def _judged(words: list[str], out: Path) -> dict[str, Any]:
+    """Run a repair; return what was judged before and after."""
+    _run(*words, "--out", str(out), may_fail=True)
     summary = json.loads((out / "summary.json").read_text())
-    command = shlex.join(["share-dist", "share", recipe, "--seed", str(seed), *options])
+    command = shlex.join(["share-dist", *words])
     return {"command": command, **{name: summary[name] for name in ("before", "after", "rounds", "seconds")}}
 
 
