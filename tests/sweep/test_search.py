@@ -22,9 +22,10 @@ def states(search):
 
 
 def test_the_recipes_own_settings_are_the_first_trial(search):
-    point = search().suggest("a")["point"]
-    assert point == {"number": 0, "settings": {"rome.method": "rome", "rome.quantile": 0.5, "share.rounds": 2}}
-    assert with_point(find_recipe("demo"), point["settings"]) == find_recipe("demo")
+    point, demo = search().suggest("a")["point"], find_recipe("demo")
+    own = {"rome.method": "rome", "rome.quantile": demo.rome.quantile, "share.rounds": demo.share.rounds}
+    assert point == {"number": 0, "settings": own}
+    assert with_point(demo, point["settings"]) == demo
 
 
 def test_a_setting_is_asked_for_only_where_it_matters(search):
@@ -53,7 +54,8 @@ def first_and_others(space, config, storage):
 
 def test_limits_without_a_point_do_not_make_whole_numbers_of_a_setting_that_has_others(tmp_path):
     space = {"rome.kappa": Range(low=0, high=1)}
-    first, *others = first_and_others(space, find_recipe("demo"), open_journal(FolderStore(tmp_path)))
+    own = with_settings(find_recipe("demo"), {"rome.kappa": 0.5})
+    first, *others = first_and_others(space, own, open_journal(FolderStore(tmp_path)))
     assert first == {"rome.kappa": 0.5}
     assert len({settings["rome.kappa"] for settings in others}) > 10
 
