@@ -24,14 +24,14 @@ from share_dist.loop.rounds import (
 )
 from share_dist.loop.start import checked_model
 from share_dist.models import blend_checkpoints
+from share_dist.recipes import find_recipe
 from share_dist.storage import inside, once, open_run
-from share_dist.studies.earlier import demo_before_its_sweep
 from share_dist.studies.proof_tables import markdown
 
 SEED = 1000
 """Not one of the seeds that the proof judges."""
 STEPS = (1.0, 0.8, 0.64)
-DEMO = with_settings(demo_before_its_sweep(), {"seed": SEED, "losses.anchor": 1.0, "learning.fresh_views": 17_000})
+DEMO = with_settings(find_recipe("demo"), {"seed": SEED, "losses.anchor": 1.0, "learning.fresh_views": 17_000})
 """What the variants differ from: the demo as it was when they were compared, with half as many views again."""
 FIRM = replace(DEMO, losses=replace(DEMO.losses, anchor=3.0))
 VARIANTS: dict[str, RunConfig] = {
