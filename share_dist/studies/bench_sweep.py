@@ -7,6 +7,7 @@ this process, without Tune, study or driver. Both find base survey and pictures 
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import ray
 from share_dist.config import RunConfig, with_settings
 from share_dist.fleet import cluster_nodes, connect
 from share_dist.loop.start import checked_model, settled
+from share_dist.models import read_card
 from share_dist.recipes import find_recipe
 from share_dist.storage import FolderStore, inside
 from share_dist.storage.run import CONFIG
@@ -118,7 +120,7 @@ def _alone(out: Path, settings: list[dict[str, Any]], folder: Path) -> list[floa
     base = checked_model(config)
     store = FolderStore(folder)
     store.write_once(CONFIG, b"{}")
-    folder.joinpath(SHARED).symlink_to(out / SHARED)
+    _give_what_all_share(out / SHARED, folder / SHARED, base)
     started_here = connect(config.fleet)
     try:
         task = TrialTask(_as_in_a_sweep(config, store), base, store)
@@ -126,6 +128,18 @@ def _alone(out: Path, settings: list[dict[str, Any]], folder: Path) -> list[floa
     finally:
         if started_here:
             ray.shutdown()
+
+
+def _give_what_all_share(swept: Path, alone: Path, base: bytes) -> None:
+    """Copy base survey and pictures, and no survey of a trial's model.
+
+    The same trial alone ends with the same weights to the bit, whose surveys it would find made.
+    """
+    shutil.copytree(swept, alone)
+    of_base = read_card(base)["model_hash"]
+    for meta in alone.glob("surveys/*/meta.json"):
+        if json.loads(meta.read_text())["model_hash"] != of_base:
+            shutil.rmtree(meta.parent)
 
 
 def _seconds_of(point: Point, task: TrialTask) -> float:
