@@ -47,8 +47,8 @@ lint: $(STAMP)  ## ruff
 types: $(STAMP)  ## pyright
 	$(BIN)/pyright
 
-bench: setup  ## every benchmark that needs no GPU, a ratio each
-	for name in render survey train memory; do $(BIN)/share-dist bench $$name || exit 1; done
+bench: setup  ## every benchmark that needs neither a GPU nor root, a ratio each
+	for name in render survey train memory sweep; do $(BIN)/share-dist bench $$name || exit 1; done
 
 clean:  ## remove the virtual environment; runs are left alone
 	rm -rf $(VENV)
