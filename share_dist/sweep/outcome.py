@@ -165,4 +165,5 @@ def pareto_front(values: Sequence[Sequence[float]]) -> list[int]:
 def gains_in_words(gains: Mapping[str, Any]) -> str:
     """The figures of a repair, errors going down being good: `worst tenth -23.1 %, everyday +0.4 %`."""
     named = {word.replace("-", " "): gains[figure] for word, figure in FIGURES.items() if figure in gains}
-    return ", ".join(f"{word} {-gain:+.1f} %" for word, gain in named.items())
+    # Rounded first, and a nought added: what is nothing has no minus.
+    return ", ".join(f"{word} {round(-gain, 1) + 0.0:+.1f} %" for word, gain in named.items())

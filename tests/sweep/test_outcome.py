@@ -178,6 +178,7 @@ def test_few_trials_say_nothing_of_importance_and_more_say_it_more_surely():
 def test_errors_going_down_are_written_with_a_minus():
     gains = {"worst_tenth_gain_percent": 23.14, "everyday_gain_percent": -0.4}
     assert gains_in_words(gains) == "worst tenth -23.1 %, everyday +0.4 %"
+    assert gains_in_words({"everyday_gain_percent": 0.01}) == "everyday +0.0 %"
 
 
 @pytest.mark.parametrize("worst", [float("nan"), float("inf")])
