@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 STAMP  := $(VENV)/.ready
 export RAY_USAGE_STATS_ENABLED := 0
 SEED   ?= 0
@@ -31,10 +32,10 @@ demo: setup  ## survey the base model, repair it, survey again: runs/demo/report
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
 test: setup lint types  ## every test but those of make proof
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	$(PYTEST)
 
 test-fast: setup  ## the quick tests, within 90 seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 proof: setup  ## the long tests, then the long evidence, written under results/
 	$(BIN)/python -m pytest -m proof
