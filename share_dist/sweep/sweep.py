@@ -18,6 +18,7 @@ from share_dist.loop.rounds import BASE_MODEL, Run
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import checked_space
 from share_dist.storage import Store, inside, once, open_run, open_store
+from share_dist.storage.run import CONFIG
 from share_dist.sweep.finalists import RepeatProgress, points_to_repeat
 from share_dist.sweep.outcome import Outcome, outcome_of
 from share_dist.sweep.plan import SweepPlan
@@ -57,6 +58,9 @@ def run_sweep(plan: SweepPlan, out: str | Path) -> SweepResult:
     """
     _require_trials(plan)
     base = checked_model(plan.config)
+    if plan.sweep.warm_start and not open_store(out).exists(CONFIG):
+        # Here only to refuse it before anything is made.
+        settings_to_try(plan.sweep.warm_start, plan.space)
     store, storage, name = _open(plan, out)
     search = StudySearch(plan.space, plan.sweep, storage, name, plan.config.seed)
     if not search.study.trials:

@@ -13,7 +13,7 @@ from share_dist.cli import main
 def sweep(capsys, tmp_path, *words):
     """What a sweep answers that is refused; it must have made nothing."""
     said = answer(capsys, "sweep", *words, "--out", str(tmp_path / "out"))
-    assert not (tmp_path / "out" / "shared").exists()
+    assert not (tmp_path / "out").exists()
     return said
 
 
