@@ -36,10 +36,11 @@ class Range:
     def is_near_end(self, value: float) -> bool:
         """Whether a value lies in the first or last twentieth, so that a better one may lie outside.
 
-        Not asked of whole numbers, which are few enough to have all been tried.
+        Not so whole numbers, few enough to have all been tried, and what is near 0, below which no setting goes.
         """
         low, high, at = (math.log(number) if self.log else number for number in (self.low, self.high, value))
-        return isinstance(value, float) and not 0.05 <= (at - low) / (high - low) <= 0.95
+        share = (at - low) / (high - low)
+        return isinstance(value, float) and (share > 0.95 or (share < 0.05 and self.low != 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,7 +30,7 @@ class SweepConfig:
 
     length: float = 0.5
     """Views that a trial learns from, as part of the recipe's. Half of the demo's take about four minutes on two
-    cores. Short trials rank settings less surely and favour those that learn fast; with time to spare give 1."""
+    cores. What is best in short trials need not be at full length (docs/sweeps.md); with time to spare give 1."""
 
     prune: bool = True
     """With one objective: end a trial that after half its views is among the worse half of those that came as far

@@ -117,12 +117,14 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_how_to_give_ones_
     [
         (Range(low=0.0, high=1.0), 0.96, True),
         (Range(low=0.0, high=1.0), 0.94, False),
-        (Range(low=0.0, high=1.0), 0.04, True),
+        (Range(low=1.0, high=2.0), 1.04, True),
+        (Range(low=1.0, high=2.0), 1.06, False),
+        (Range(low=0.0, high=1.0), 0.04, False),
         # Between 1 and 100 by factors, 1.2 is a twenty-fifth of the way; by differences it would be less.
         (Range(low=1.0, high=100.0, log=True), 1.2, True),
         (Range(low=1.0, high=100.0, log=True), 1.3, False),
         (Range(low=1, high=3), 1, False),
     ],
 )
-def test_a_value_in_the_first_or_last_twentieth_of_a_range_is_near_its_end_but_no_whole_number(part, value, near):
+def test_a_value_in_the_first_or_last_twentieth_is_near_an_end_unless_it_is_whole_or_the_end_is_0(part, value, near):
     assert part.is_near_end(value) == near
