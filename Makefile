@@ -23,8 +23,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade "pip>=24" "setuptools>=77" wheel
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
-	@# On all cores, which pip does on one, and without packages' own tests, a quarter of it all; some packages carry files
-	@# for other versions of Python.
+	@# On all cores, which pip does on one, and without packages' own tests and Ray's reinforcement learning; some packages
+	@# carry files for other versions of Python.
 	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/|/rllib/' $(VENV)/lib || true
 	@touch $(STAMP)
 
