@@ -6,6 +6,8 @@ no manifest was never finished and is made again. This room knows nothing of vie
 
     open_store(uri)                 -> Store   a folder or a bucket; nothing is asked yet
     read_address(uri)               -> bytes   one file of a folder or a bucket
+    read_given(path)                -> bytes   a file that somebody named: no pipe, and of bounded size
+    read_given_text(path)           -> str     the same, decoded
     open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
     content_key(parts, ...)         -> str     a stage's name by all that decides it, where runs share it
@@ -25,6 +27,10 @@ from share_dist.storage.arrow import arrow_place as arrow_place
 from share_dist.storage.claims import taken_over as taken_over
 from share_dist.storage.folder import FolderStore as FolderStore
 from share_dist.storage.folder import writing as writing
+from share_dist.storage.given import given_text as given_text
+from share_dist.storage.given import open_given as open_given
+from share_dist.storage.given import read_given as read_given
+from share_dist.storage.given import read_given_text as read_given_text
 from share_dist.storage.once import checked as checked
 from share_dist.storage.once import commit as commit
 from share_dist.storage.once import content_key as content_key

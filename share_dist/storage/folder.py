@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from share_dist import errors
+from share_dist.storage.given import open_given
 from share_dist.storage.stores import Entry, key_parts, manifests_and_others
 
 TEMPORARY_SUFFIX = ".part"
@@ -74,7 +75,8 @@ class FolderStore:
 
     def read(self, key: str) -> bytes:
         """Return the object's bytes; FileNotFoundError when there is none."""
-        return self._path(key).read_bytes()
+        with open_given(self._path(key)) as file:
+            return file.read()
 
     def write_once(self, key: str, data: bytes) -> None:
         """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""

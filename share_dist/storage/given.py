@@ -1,0 +1,84 @@
+"""Files that people give: regular ones, of bounded size, and text in whatever Unicode encoding an editor wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from share_dist import errors
+
+MOST_BYTES = 1 << 30
+"""The largest published network is 0.7 GB and the largest SMPL file 0.3 GB; what is larger is another file."""
+
+MOST_TEXT_BYTES = 64 << 20
+"""The largest text that is read whole: settings, search spaces, cluster files."""
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe, which may never end",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_given(path: Path | str) -> BinaryIO:
+    """Open a file that somebody named, without ever waiting for a pipe's other end.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as `open`.
+        errors.DamagedFile: it is a pipe, a socket or a device.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = stat.S_IFMT(os.fstat(handle).st_mode)
+    if kind in _KINDS:
+        os.close(handle)
+        raise errors.DamagedFile(
+            f"{path} is {_KINDS[kind]}, but a regular file is needed.\n"
+            "  Write what it gives into a file, and name that one."
+        )
+    # A folder is refused here, by Python's own error.
+    return open(handle, "rb")
+
+
+def read_given(path: Path | str, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the bytes of a file that somebody named, read only when there are not too many.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as `open`.
+        errors.DamagedFile: it is a pipe, a socket or a device, or larger than any file of its kind.
+    """
+    with open_given(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise errors.DamagedFile(
+                f"{path} has {size:,} bytes, but no file of its kind has more than {most_bytes:,}.\n"
+                "  Name the right file, or copy it again."
+            )
+        return file.read()
+
+
+def given_text(content: bytes, name: Path | str) -> str:
+    """Decode a text in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
+
+    Args:
+        content: the file's bytes.
+        name: the file, for the message.
+
+    Raises:
+        errors.DamagedFile: the bytes are no text.
+    """
+    try:
+        return content.decode(json.detect_encoding(content)).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise errors.DamagedFile(
+            f"{name} is not text in UTF-8 or UTF-16 ({error.reason} at byte {error.start}).\n"
+            "  Save it as UTF-8, or name the right file."
+        ) from error
+
+
+def read_given_text(path: Path | str) -> str:
+    """Return the text of a file that somebody named; see `read_given` and `given_text`."""
+    return given_text(read_given(path, MOST_TEXT_BYTES), path)
