@@ -13,7 +13,7 @@ here or on every node. This room knows nothing of how a run computes.
 
 from share_dist.ops.doctor import doctor_table as doctor_table
 from share_dist.ops.doctor import examine as examine
-from share_dist.ops.stored import find_runs as find_runs
+from share_dist.ops.listing import find_runs as find_runs
+from share_dist.ops.listing import runs_table as runs_table
 from share_dist.ops.stored import pull as pull
-from share_dist.ops.stored import runs_table as runs_table
 from share_dist.ops.stored import verify as verify

@@ -1,96 +1,24 @@
-"""What is stored: runs listed, one fetched, every hash compared; in folders and buckets alike."""
+"""What is stored: a run fetched, every hash compared; in folders and buckets alike."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from share_dist import errors
 from share_dist.fleet.progress import ViewProgress
+from share_dist.ops.listing import CONFIG, find_runs, parent
 from share_dist.storage import MANIFEST, Entry, FolderStore, Store, checked, inside, manifest_files, open_store
 
 AT_ONCE = 8
 """Objects on their way at a time: they are small, and a bucket takes some 20 ms to begin to answer."""
 
-_CONFIG = "config.json"
-_LAST = {"share": "report/index.html", "survey": "summary.json", "sweep": "report/index.html", "train": "card.json"}
-"""What each command writes last; `render` has an index that says how many shards there are."""
-
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoredRun:
-    """One run as a listing shows it."""
-
-    uri: str
-    command: str
-    """What made it, with its seed."""
-
-    stage: str
-    """``finished``, or the last stage that was."""
-
-    bytes: int
-    changed: float
-    """Seconds since 1970 of its newest object."""
-
-
-def find_runs(uri: str) -> list[StoredRun]:
-    """Return the runs at or below an address, by name.
-
-    Raises:
-        errors.BadSetting, errors.BucketRefused: it is no place that can be listed.
-    """
-    store = open_store(uri)
-    entries = store.entries()
-    roots = [_parent(entry.key) for entry in entries if PurePosixPath(entry.key).name == _CONFIG]
-    return [run for root in sorted(roots) if (run := _described(inside(store, root), entries, root))]
-
-
-def _described(run: Store, entries: list[Entry], root: str) -> StoredRun | None:
-    """Say what a run is; None for a config.json of something else."""
-    try:
-        config = json.loads(run.read(_CONFIG))
-        command = config["command"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    start = f"{root}/" if root else ""
-    own = [Entry(e.key[len(start) :], e.bytes, e.changed) for e in entries if e.key.startswith(start)]
-    return StoredRun(
-        uri=run.uri(),
-        command=f"{command}, seed {config.get('seed', '?')}",
-        stage=_stage(run, command, own),
-        bytes=sum(entry.bytes for entry in own),
-        changed=max(entry.changed for entry in own),
-    )
-
-
-def _stage(run: Store, command: str, own: list[Entry]) -> str:
-    manifests = [entry for entry in own if PurePosixPath(entry.key).name == MANIFEST]
-    if command == "render" and run.exists("index/index.json"):
-        shards = json.loads(run.read("index/index.json"))["shards"]
-        done = sum(entry.key.startswith("shard-") for entry in manifests)
-        return "finished" if done == shards else f"shard {done} of {shards}"
-    if _LAST.get(command) in {entry.key for entry in own}:
-        return "finished"
-    newest = max(manifests, key=lambda entry: (entry.changed, entry.key), default=None)
-    return _parent(newest.key) if newest else "begun"
-
-
-def runs_table(runs: list[StoredRun]) -> str:
-    """Lay runs out a line each: what, how far, how large, when it last changed (this machine's time), where."""
-    lines = [f"{'':20}{'reached':42}{'size':>10}  last change"]
-    for run in runs:
-        when = datetime.fromtimestamp(run.changed).strftime("%Y-%m-%d %H:%M")
-        lines.append(f"{run.command:20}{run.stage:42}{run.bytes / 1e6:7,.1f} MB  {when}  {run.uri}")
-    return "\n".join(lines)
 
 
 def pull(uri: str, folder: str | None = None) -> FolderStore:
@@ -107,10 +35,10 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
     """
     source = open_store(uri)
     entries = source.entries()
-    if not any(entry.key == _CONFIG for entry in entries):
+    if not any(entry.key == CONFIG for entry in entries):
         below = ", ".join(run.uri for run in find_runs(uri)[:5])
         raise errors.BadSetting(
-            f"there is no run at {source.uri()}: it has no {_CONFIG}.\n"
+            f"there is no run at {source.uri()}: it has no {CONFIG}.\n"
             f"  {f'Pull one of {below}.' if below else 'See what there is with `share-dist ls`.'}"
         )
     target = FolderStore(folder or f"runs/{source.uri().rpartition('/')[2]}")
@@ -187,7 +115,7 @@ def _examined(stage: Store) -> list[errors.DamagedFile | None]:
 
 
 def _stages(entries: list[Entry]) -> list[str]:
-    return [_parent(entry.key) for entry in entries if PurePosixPath(entry.key).name == MANIFEST]
+    return [parent(entry.key) for entry in entries if PurePosixPath(entry.key).name == MANIFEST]
 
 
 def _at_once(do: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
@@ -197,10 +125,6 @@ def _at_once(do: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
     finally:
         # After the first error there is no sense in fetching the rest.
         pool.shutdown(cancel_futures=True)
-
-
-def _parent(key: str) -> str:
-    return key.rpartition("/")[0]
 
 
 def _sha256(data: bytes) -> str:
