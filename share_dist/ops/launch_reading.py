@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from share_dist.errors import BadSetting
+from share_dist.storage import read_given_text
 
 PROVIDERS = ("aws", "gcp", "local")
 _COMMANDS = "initialization_commands setup_commands head_setup_commands worker_setup_commands".split()
@@ -23,6 +24,8 @@ class LaunchFile:
 
     path: Path
     documents: tuple[dict[str, Any], ...]
+    text: str
+    """As it is written, comments and all."""
 
     @property
     def is_kubernetes(self) -> bool:
@@ -102,9 +105,11 @@ def read_launch_file(path: Path) -> LaunchFile:
 
     Raises:
         errors.BadSetting: it is missing, no YAML, neither for `ray up` nor for Kubernetes, or for another provider.
+        errors.DamagedFile: it is no text, or no regular file.
     """
     try:
-        documents = tuple(document for document in yaml.safe_load_all(path.read_text()) if document)
+        text = read_given_text(path)
+        documents = tuple(document for document in yaml.safe_load_all(text) if document)
     except (OSError, yaml.YAMLError) as error:
         raise BadSetting(f"{path} cannot be read: {error}\n  Name a cluster file, such as ray_cluster.yaml.") from error
     kinds = [isinstance(document, dict) and ({"provider", "apiVersion"} & document.keys()) for document in documents]
@@ -113,7 +118,7 @@ def read_launch_file(path: Path) -> LaunchFile:
             f"{path} is no cluster file: it has neither `provider`, as `ray up` wants, nor `apiVersion`.\n"
             "  Name a cluster file, such as ray_cluster.yaml."
         )
-    file = LaunchFile(path, documents)
+    file = LaunchFile(path, documents, text)
     if file.cloud not in (*PROVIDERS, ""):
         raise BadSetting(
             f"{path} is for the provider {file.cloud}, for which there are no rules.\n"

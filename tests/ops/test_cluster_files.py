@@ -26,8 +26,12 @@ AWS, LOCAL, GCP, KUBERAY = (ROOT / name for name in OURS)
 RAY_UP = (AWS, LOCAL, GCP)
 
 
+def filled_in(path: Path) -> str:
+    return path.read_text().replace("FILL-IN", "mine")
+
+
 def read(path: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(path.read_text()))
+    return list(yaml.safe_load_all(filled_in(path)))
 
 
 def named(findings: list[errors.Finding]) -> set[str]:
@@ -83,8 +87,27 @@ def test_every_command_parses(path):
 
 
 @pytest.mark.parametrize("path", [AWS, LOCAL, GCP, KUBERAY], ids=lambda path: path.name)
-def test_the_lint_accepts_our_files(path):
-    assert named(lint([path])) == set()
+def test_the_lint_accepts_our_files_once_they_are_filled_in(path, tmp_path):
+    (tmp_path / path.name).write_text(filled_in(path))
+    assert named(lint([tmp_path / path.name])) == set()
+
+
+@pytest.mark.parametrize("path", [AWS, LOCAL, GCP, KUBERAY], ids=lambda path: path.name)
+def test_every_place_that_is_still_to_be_filled_in_is_named_by_its_line(path):
+    lines = enumerate(path.read_text().splitlines(), 1)
+    wanted = [f"{path}:{number}: fill-in" for number, line in lines if "FILL-IN" in line.partition("#")[0]]
+    assert wanted
+    assert [finding.name for finding in lint([path])] == wanted
+
+
+def test_a_blank_in_a_block_of_text_is_named_and_one_in_a_comment_is_not(tmp_path):
+    text = filled_in(LOCAL) + "file_mounts: {}  # FILL-IN if you have any\ninitialization_commands:\n- |\n  date\n"
+    (tmp_path / "local.yaml").write_text(text)
+    assert named(lint([tmp_path / "local.yaml"])) == set()
+    (tmp_path / "local.yaml").write_text(text + "  echo '# fill_in_name'\n")
+    (finding,) = [finding for finding in lint([tmp_path / "local.yaml"]) if not finding.ok]
+    assert finding.name == f"{tmp_path}/local.yaml:{text.count(chr(10)) + 1}: fill-in"
+    assert "fill_in_name" in finding.detail
 
 
 def machine(config: dict[str, Any], kind: str = "render") -> dict[str, Any]:
@@ -228,13 +251,17 @@ def test_what_is_no_cluster_file_of_ours_is_said_so(text, said, tmp_path):
         lint([tmp_path / "odd.yaml"])
 
 
-def test_the_command_ends_with_one_where_there_are_faults_and_else_names_what_is_to_fill_in(
-    monkeypatch, capsys, tmp_path
-):
+def test_the_command_guards_a_launch(monkeypatch, capsys, tmp_path):
+    """`share-dist lint FILE && ray up FILE` launches nothing unsafe, and nothing that is still to be filled in."""
     monkeypatch.chdir(ROOT)
-    assert main(["lint"]) == 0
-    assert "once filled in: FILL-IN-ACCOUNT.dkr.ecr" in capsys.readouterr().out
-    unsafe = tmp_path / "unsafe.yaml"
-    unsafe.write_text(AWS.read_text().replace("127.0.0.1", "0.0.0.0"))
+    assert main(["lint"]) == 1
+    said = capsys.readouterr().out
+    assert "ray_cluster.yaml:11: fill-in" in said
+    assert "FILL-IN-ACCOUNT.dkr.ecr" in said
+    ready, unsafe = tmp_path / "ready.yaml", tmp_path / "unsafe.yaml"
+    ready.write_text(filled_in(AWS))
+    assert main(["lint", str(ready)]) == 0
+    assert "safe to launch" in capsys.readouterr().out
+    unsafe.write_text(filled_in(AWS).replace("127.0.0.1", "0.0.0.0"))
     assert main(["lint", str(unsafe)]) == 1
     assert "dashboard-open" in capsys.readouterr().out
