@@ -8,6 +8,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     read_address(uri)               -> bytes   one file of a folder or a bucket
     read_given(path)                -> bytes   a file that somebody named: no pipe, and of bounded size
     read_given_text(path)           -> str     the same, decoded
+    other_kind(head)                -> str     what a file is by its first bytes, when it is not what was wanted
     open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
     content_key(parts, ...)         -> str     a stage's name by all that decides it, where runs share it
@@ -31,6 +32,8 @@ from share_dist.storage.given import given_text as given_text
 from share_dist.storage.given import open_given as open_given
 from share_dist.storage.given import read_given as read_given
 from share_dist.storage.given import read_given_text as read_given_text
+from share_dist.storage.kinds import HEAD_BYTES as HEAD_BYTES
+from share_dist.storage.kinds import other_kind as other_kind
 from share_dist.storage.once import checked as checked
 from share_dist.storage.once import commit as commit
 from share_dist.storage.once import content_key as content_key
