@@ -7,6 +7,8 @@ looked for, and the last line is a command or a setting.
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -128,6 +130,11 @@ class Finding:
     detail: str
     remedy: str = ""
 
+    def __post_init__(self) -> None:
+        """Keep each part a line that can be shown, for many hold names that other machines gave themselves."""
+        for part in ("name", "detail", "remedy"):
+            object.__setattr__(self, part, printable(getattr(self, part)))
+
 
 def nearest_name(given: str, known: Iterable[str]) -> str:
     """Return a hint such as ``; did you mean 'demo'?`` for a mistyped name, or the list of known names."""
@@ -148,3 +155,29 @@ def require_positive(value: float, setting: str) -> None:
     """Raise BadSetting unless value is above zero; `setting` is its full name."""
     if not value > 0:
         raise BadSetting(f"{setting} is {value}, but it must be greater than zero.")
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_COMMANDS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+"""Unicode's categories of what a terminal may obey instead of show: controls, directions, surrogates, line ends."""
+
+
+def printable(name: object) -> str:
+    r"""Return a name, or other text from elsewhere, on one line and with all that a terminal would obey spelt out.
+
+    An escape becomes ``\x1b``, a line end ``\n``, a mark that turns the direction of writing ``\u202e``.
+    """
+    text = str(name)
+    return text if text.isprintable() else "".join(map(_spelt_out, text))
+
+
+def printable_lines(text: object) -> str:
+    """Return a text of several lines for a terminal: line ends and tabs stay, colours go, and the rest is spelt out."""
+    lines = _COLOURS.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in lines)
+
+
+def _spelt_out(character: str) -> str:
+    if unicodedata.category(character) not in _COMMANDS:
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from share_dist.cli.say import say
+
 
 def lint(words: list[str]) -> int:
     """Refuse cluster files with unsafe settings, by name: `share-dist lint [FILE…]`, or all of the project's."""
@@ -11,8 +13,8 @@ def lint(words: list[str]) -> int:
     from share_dist.ops.launch_files import OURS, lint
 
     if words and words[0].startswith("-"):
-        print("usage: share-dist lint [FILE…]\n\nHold cluster files against the rules of docs/security.md.")
+        say("usage: share-dist lint [FILE…]\n\nHold cluster files against the rules of docs/security.md.")
         return 0 if words[0] in ("-h", "--help") else 2
     findings = lint([Path(word) for word in words or OURS])
-    print(doctor_table(findings))
+    say(doctor_table(findings))
     return 0 if all(finding.ok for finding in findings) else 1

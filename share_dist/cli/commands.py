@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from share_dist.cli import cluster, measure, operate, stored
 from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
+from share_dist.cli.say import say
 from share_dist.config import RunConfig
 from share_dist.render import RenderConfig
 from share_dist.storage import command_of, open_store
@@ -18,9 +19,9 @@ def share(words: list[str]) -> int:
 
     options = read_share_options(words, share.__doc__)
     result = run_share(options.config, options.out)
-    print(result.table)
-    print(f"\nThe repaired model is {options.out}/model.safetensors")
-    print(f"Look at the page: {result.report_uri}")
+    say(result.table)
+    say(f"\nThe repaired model is {options.out}/model.safetensors")
+    say(f"Look at the page: {result.report_uri}")
     return 0
 
 
@@ -29,9 +30,9 @@ def survey(words: list[str]) -> int:
     from share_dist.loop import run_survey
 
     options = read_options(RunOptions, "survey", words, survey.__doc__)
-    print(run_survey(options.config, options.out))
-    print(f"\nThe rows are Parquet files under {options.out}/survey; repair the model next with")
-    print(f"  share-dist share demo{same_model(options.config, options.config.model.checkpoint)} --out runs/repaired")
+    say(run_survey(options.config, options.out))
+    say(f"\nThe rows are Parquet files under {options.out}/survey; repair the model next with")
+    say(f"  share-dist share demo{same_model(options.config, options.config.model.checkpoint)} --out runs/repaired")
     return 0
 
 
@@ -52,8 +53,8 @@ def sweep(words: list[str]) -> int:
 
     space, recipe, options = read_sweep_options(words, sweep.__doc__)
     result = run_sweep(SweepPlan(space, recipe, options.config, options.sweep), options.out)
-    print(result.table)
-    print(f"\nLook at the page: {result.report_uri}")
+    say(result.table)
+    say(f"\nLook at the page: {result.report_uri}")
     return 0
 
 
@@ -63,8 +64,8 @@ def train(words: list[str]) -> int:
 
     options = read_options(RunOptions, "train", words, train.__doc__)
     model_path = run_base_training(options.config, options.out)
-    print(f"\nThe model is {model_path}; its curve lies beside it. Survey it next:")
-    print(f"  share-dist survey demo{same_model(options.config, model_path)} --out {options.out}-survey")
+    say(f"\nThe model is {model_path}; its curve lies beside it. Survey it next:")
+    say(f"  share-dist survey demo{same_model(options.config, model_path)} --out {options.out}-survey")
     return 0
 
 
@@ -74,22 +75,22 @@ def render(words: list[str]) -> int:
 
     options = read_options(RenderOptions, "render", words, render.__doc__)
     run_rendering(options.config, options.out, options.count, options.cameras, options.split)
-    print(f"\n{options.count} views lie under {options.out}, up to 256 in each shard-NNNNN/records.tar;")
-    print("index/index.json there says how many shards there are and everything that makes them again.")
+    say(f"\n{options.count} views lie under {options.out}, up to 256 in each shard-NNNNN/records.tar;")
+    say("index/index.json there says how many shards there are and everything that makes them again.")
     return 0
 
 
 def report(words: list[str]) -> int:
     """Write the page of a finished run or sweep again."""
     if len(words) != 1 or words[0].startswith("-"):
-        print("usage: share-dist report URI\n")
-        print("Write report/index.html again from what the run at URI, a folder or s3://bucket/folder, stored.")
+        say("usage: share-dist report URI\n")
+        say("Write report/index.html again from what the run at URI, a folder or s3://bucket/folder, stored.")
         return 0 if words and words[0] in ("-h", "--help") else 2
     if command_of(open_store(words[0])) == "sweep":
         from share_dist.sweep import rewrite_sweep_report as rewrite
     else:
         from share_dist.loop import rewrite_report as rewrite
-    print(f"Look at the page: {rewrite(words[0])}")
+    say(f"Look at the page: {rewrite(words[0])}")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from share_dist import errors
 from share_dist.cli.commands import COMMANDS
+from share_dist.cli.say import PlainFormatter, complain, say
 from share_dist.recipes import RECIPES
 from share_dist.storage import taken_over
 
@@ -20,23 +21,25 @@ EXIT_STATUSES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line, print the error of a user's making, and return the exit status of `EXIT_STATUSES`."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3", "boto3", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if not words or words[0] in ("-h", "--help"):
-        print(usage())
+        say(usage())
         return 0 if words else errors.ShareDistError.exit_status
     try:
         return run_command(words[0], words[1:])
     except errors.ShareDistError as error:
-        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        complain(f"\n{type(error).__name__}: {error}")
         return error.exit_status
     except KeyboardInterrupt:
         lost = taken_over()
         if lost:
-            print(f"\n{type(lost).__name__}: {lost}", file=sys.stderr)
+            complain(f"\n{type(lost).__name__}: {lost}")
             return lost.exit_status
-        print("\nStopped. Run the same command again to go on from here.", file=sys.stderr)
+        complain("\nStopped. Run the same command again to go on from here.")
         return 130
 
 

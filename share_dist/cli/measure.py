@@ -8,6 +8,7 @@ from pathlib import Path
 import tyro
 
 from share_dist import errors
+from share_dist.cli.say import say
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ def bench(words: list[str]) -> int:
     from share_dist.studies import BENCHES, run_bench
 
     if not words or words[0] in ("-h", "--help"):
-        print("usage: share-dist bench NAME [--json FILE]\n")
-        print("\n".join(f"  {name:8} {(run.__doc__ or '').splitlines()[0]}" for name, run in BENCHES.items()))
+        say("usage: share-dist bench NAME [--json FILE]\n")
+        say("\n".join(f"  {name:8} {(run.__doc__ or '').splitlines()[0]}" for name, run in BENCHES.items()))
         return 0 if words else 2
     if words[0] not in BENCHES:
         raise errors.BadSetting(f"there is no bench '{words[0]}'{errors.nearest_name(words[0], BENCHES)}")
@@ -52,5 +53,5 @@ def chaos(words: list[str]) -> int:
     options = tyro.cli(ChaosOptions, prog="share-dist chaos", args=words, description=chaos.__doc__)
     with keeping(options.json) as figures:
         figures |= {"command": f"share-dist chaos --seed {options.seed}", **run_chaos(options.seed)}
-    print(report(figures))
+    say(report(figures))
     return 1 if figures["failures"] else 0

@@ -11,6 +11,7 @@ import tyro
 
 from share_dist import errors
 from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
+from share_dist.cli.say import say
 
 _RECIPE_COMMANDS = ("share", "survey", "sweep", "train", "render")
 _JOBS = (*_RECIPE_COMMANDS, "doctor", "explain")
@@ -43,7 +44,7 @@ def submit(words: list[str]) -> int:
     # The one file that a line may name besides its results, and that must travel with it.
     files = [word for word in rest[:1] if command == "sweep" and word.endswith(".json")]
     submission = Submission.of(command, rest, _identity(command, rest), files)
-    return run_submission(submission, config, lambda text: print(text, flush=True))
+    return run_submission(submission, config, say)
 
 
 def _identity(command: str, rest: list[str]) -> str:
@@ -107,7 +108,7 @@ def explain(words: list[str]) -> int:
 
     options = tyro.cli(ExplainOptions, prog="share-dist explain", args=words, description=explain.__doc__)
     findings = find_out(options.address or os.environ.get("RAY_ADDRESS") or "auto")
-    print(explanation(findings))
+    say(explanation(findings))
     return 0 if all(finding.ok for finding in findings) else 1
 
 
@@ -140,8 +141,8 @@ def doctor(words: list[str]) -> int:
     else:
         findings = examine(options.out)
         table = doctor_table(findings)
-    print(table)
+    say(table)
     broken = [finding for finding in findings if not finding.ok]
     after = "share-dist submit share demo --out s3://BUCKET/runs/demo" if address else "make demo"
-    print(f"\nAll is well; next: {after}." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
+    say(f"\nAll is well; next: {after}." if not broken else f"\n{len(broken)} to mend; the remedies stand above.")
     return 1 if broken else 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from share_dist.cli.say import say
+
 
 def ls(words: list[str]) -> int:
     """List the runs in a folder or a bucket: what each is, how far it came, how large it is."""
     from share_dist.ops import find_runs, runs_table
 
     if len(words) != 1 or words[0].startswith("-"):
-        print("usage: share-dist ls URI\n\nList the runs at or below URI, a folder or s3://bucket/folder.")
+        say("usage: share-dist ls URI\n\nList the runs at or below URI, a folder or s3://bucket/folder.")
         return 0 if words and words[0] in ("-h", "--help") else 2
     runs = find_runs(words[0])
-    print(runs_table(runs) if runs else f"There is no run at or below {words[0]}.")
+    say(runs_table(runs) if runs else f"There is no run at or below {words[0]}.")
     return 0
 
 
@@ -20,11 +22,11 @@ def pull(words: list[str]) -> int:
     from share_dist.ops import pull as fetch
 
     if len(words) not in (1, 2) or words[0].startswith("-"):
-        print("usage: share-dist pull URI [DIR]\n")
-        print("Fetch the run at URI, a folder or s3://bucket/folder, into DIR, or into runs/ under its own name.")
-        print("Stopped in the middle, the same command goes on; other bytes under the same name are never overwritten.")
+        say("usage: share-dist pull URI [DIR]\n")
+        say("Fetch the run at URI, a folder or s3://bucket/folder, into DIR, or into runs/ under its own name.")
+        say("Stopped in the middle, the same command goes on; other bytes under the same name are never overwritten.")
         return 0 if words and words[0] in ("-h", "--help") else 2
-    print(f"\nThe run lies in {fetch(*words).uri()}")
+    say(f"\nThe run lies in {fetch(*words).uri()}")
     return 0
 
 
@@ -33,11 +35,11 @@ def verify(words: list[str]) -> int:
     from share_dist.ops import verify as examine
 
     if len(words) != 1 or words[0].startswith("-"):
-        print("usage: share-dist verify URI\n\nCompare each object at or below URI with its manifest, and list damage.")
+        say("usage: share-dist verify URI\n\nCompare each object at or below URI with its manifest, and list damage.")
         return 0 if words and words[0] in ("-h", "--help") else 2
     verdict = examine(words[0])
-    print(f"\n{verdict.stages} stages with {verdict.objects} objects were compared: ", end="")
-    print("each is what was stored." if not verdict.damage else f"{len(verdict.damage)} damaged.")
+    say(f"\n{verdict.stages} stages with {verdict.objects} objects were compared: ", end="")
+    say("each is what was stored." if not verdict.damage else f"{len(verdict.damage)} damaged.")
     for problem in verdict.damage:
-        print(f"\n{problem}")
+        say(f"\n{problem}")
     return 1 if verdict.damage else 0
