@@ -7,6 +7,7 @@ with the record's own lens. With a camera at arm's length anything less would te
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,7 +57,8 @@ class LossConfig:
     (results/forgetting.md). Source: Li and Hoiem, Learning without Forgetting, ECCV 2016."""
 
     scale: float = 1.0
-    """On exp(−10 s)², SPIN's term that keeps the crop's camera scale positive; zero in effect once s is near 0.9."""
+    """On exp(−10 s)², SPIN's term that keeps the crop's camera scale positive; zero in effect once s is near 0.9. Below
+    s = −1 it goes on as a straight line."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -147,6 +149,12 @@ def _anchor_loss(
     return (truth.everyday * (config.pose * turned + config.joints_3d * shifted)).mean()
 
 
+def _scale_loss(scale: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    """Return exp(−10 s)², and below s = −1, where it would soon be infinite, its tangent there: it still pushes."""
+    steep = torch.exp(-10 * scale.clamp(min=-1)).square()
+    return torch.where(scale < -1, math.exp(20) * (1 - 20 * (scale + 1)), steep)
+
+
 def _pelvis_aligned(joints_m: Tensor) -> Tensor:
     return joints_m - joints_m[:, :1]
 
@@ -172,7 +180,7 @@ def total_loss(
     terms = {
         "pose": (pose - truth.pose).square().mean(),
         "betas": (betas - truth.betas).square().mean(),
-        "scale": torch.exp(-10 * estimate.camera[:, 0].clamp(min=-1)).square().mean(),
+        "scale": _scale_loss(estimate.camera[:, 0]).mean(),
     }
     if config.vertices:
         vertices_m, joints_m = layer.vertices(pose, betas)

@@ -113,6 +113,31 @@ def test_the_scale_term_is_spins(layer):
     assert float(terms["scale"]) == pytest.approx(math.exp(-1.0), rel=1e-5)
 
 
+def test_the_scale_term_pushes_upwards_from_wherever_the_scale_has_fallen(layer):
+    truth, perfect = scene(layer)
+    before = math.inf
+    for value in (-1000.0, -5.0, -1.0, -1e-3, 0.0, 0.5, 0.9, 2.0):
+        camera = torch.cat([torch.full((4, 1), value), perfect.camera[:, 1:]], 1).requires_grad_()
+        total_loss(perfect._replace(camera=camera), truth, layer, LossConfig(joints_2d=0.0))[0].backward()
+        assert (camera.grad[:, 0] < 0).all()
+        assert torch.isfinite(camera.grad).all()
+        assert total_loss(perfect._replace(camera=camera), truth, layer, LossConfig())[1]["scale"] < before
+        before = float(total_loss(perfect._replace(camera=camera), truth, layer, LossConfig())[1]["scale"])
+
+
+def test_from_minus_one_upwards_the_scale_term_has_the_bits_it_always_had(layer):
+    truth, perfect = scene(layer, count=64)
+    scales = torch.linspace(-1.0, 2.0, 64)
+    camera = torch.cat([scales[:, None], perfect.camera[:, 1:]], 1).requires_grad_()
+    loss, terms = total_loss(perfect._replace(camera=camera), truth, layer, LossConfig(joints_2d=0.0))
+    loss.backward()
+    plain = scales.clone().requires_grad_()
+    term = torch.exp(-10 * plain.clamp(min=-1)).square().mean()
+    term.backward()
+    assert torch.equal(terms["scale"], term.detach())
+    assert torch.equal(camera.grad[:, 0], plain.grad)
+
+
 def test_gradients_are_finite_when_the_body_is_all_round_the_camera(layer):
     truth, perfect = scene(layer, moved_m=(0.0, 0.0, 0.3))
     leaves = Estimate(*(part.clone().requires_grad_() for part in perfect))
