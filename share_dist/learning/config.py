@@ -53,8 +53,8 @@ class LearningConfig:
     for more than the others. 0 turns clipping off."""
 
     frozen_batch_norm: bool = False
-    """Keep batch norm's statistics fixed. True for fine-tuning, whose mix of views is not what will be met later;
-    False to train from scratch, where they must be learned."""
+    """Keep batch norm's statistics fixed, in any network that has some. True for fine-tuning, whose mix of views is
+    not what will be met later; False to train from scratch, where they must be learned."""
 
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """bfloat16 where the hardware multiplies it (several times faster), float32 elsewhere; auto looks, once for all

@@ -17,7 +17,6 @@ from share_dist.learning.config import LearningConfig, batch_numbers, learning_r
 from share_dist.losses import LossConfig, total_loss, truth_from_records
 from share_dist.models import (
     Estimate,
-    Regressor,
     autocast,
     freeze_batch_norm,
     normalise_images,
@@ -38,12 +37,12 @@ class Learner:
 
     def __init__(
         self,
-        model: Regressor,
+        model: nn.Module,
         layer: BodyLayer,
         loss_config: LossConfig | None = None,
         config: LearningConfig | None = None,
         seed: int = 0,
-        anchor: Regressor | None = None,
+        anchor: nn.Module | None = None,
     ) -> None:
         """Take the parts; batch norm is frozen or freed as the settings say, and everything moves to model's device.
 
@@ -56,8 +55,8 @@ class Learner:
         self.config = config or LearningConfig()
         self.seed = seed
         self.anchor = anchor.to(self.device).eval() if anchor is not None and self.loss_config.anchor else None
-        freeze_batch_norm(model, self.config.frozen_batch_norm)
         model.train()
+        freeze_batch_norm(model, self.config.frozen_batch_norm)
 
     def loss(self, batch: Records, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Return a batch's loss and its terms, a pure function of the weights, the records, the seed and the step."""

@@ -40,7 +40,6 @@ class Regressor(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.batch_norm_frozen = False
         self.backbone = make_backbone(config.backbone, config.width, config.input_px)
         head = SixdHead if config.head == "hmr-6d" else AxisAngleHead
         self.head: IterativeHead = head(self.backbone.features, config)
@@ -56,15 +55,6 @@ class Regressor(nn.Module):
         """
         return Estimate(*self.head(self.backbone(image), keys))
 
-    def train(self, mode: bool = True) -> Regressor:
-        """Switch training on or off; frozen batch norms stay as they are."""
-        super().train(mode)
-        if self.batch_norm_frozen:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        return self
-
 
 def make_model(config: ModelConfig | None = None, seed: int = 0) -> Regressor:
     """Return an untrained network that answers with the mean person; the same weights for the same seed."""
@@ -74,13 +64,28 @@ def make_model(config: ModelConfig | None = None, seed: int = 0) -> Regressor:
     return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # its stubs lack the keyword
 
 
-def freeze_batch_norm(model: Regressor, frozen: bool = True) -> None:
+def freeze_batch_norm(model: nn.Module, frozen: bool = True) -> None:
     """Keep the batch norms' running statistics as they are through later training; their gains still learn.
 
-    Fine-tuning mixes everyday with adversarial views: statistics that follow the mix forget the everyday ones.
+    Fine-tuning mixes everyday with adversarial views: statistics that follow the mix forget the everyday ones. Any
+    layer counts that keeps a running mean and variance, whoever wrote it, and whatever calls `train` later: it is told
+    before each pass. A network without such layers has nothing to keep.
     """
-    model.batch_norm_frozen = frozen
     model.train(model.training)
+    for module in model.modules():
+        if {"running_mean", "running_var"} <= dict(module.named_buffers(recurse=False)).keys():
+            if not hasattr(module, _FROZEN):
+                module.register_forward_pre_hook(_stay_frozen)
+            setattr(module, _FROZEN, frozen)
+            _stay_frozen(module)
+
+
+_FROZEN = "statistics_frozen"
+
+
+def _stay_frozen(module: nn.Module, *_: object) -> None:
+    if getattr(module, _FROZEN):
+        module.training = False
 
 
 def tensor_from_array(array: np.ndarray, device: torch.device | str | None = None) -> Tensor:

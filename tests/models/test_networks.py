@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from share_dist.errors import BadSetting
 from share_dist.geometry import sixd_columns_from_rotmat, sixd_rows_from_rotmat
@@ -125,6 +127,53 @@ def test_frozen_batch_norms_keep_their_statistics_while_gains_learn():
     freeze_batch_norm(model, frozen=False)
     model(torch.randn(4, 3, 32, 32))
     assert not torch.equal(model.backbone.bn1.running_mean, before)
+
+
+class HouseNorm(nn.Module):
+    """A batch norm of somebody's own, of no class of torch's."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.gain = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.gain, None, self.training)
+
+
+@pytest.mark.parametrize(
+    ("norm", "picture"),
+    [
+        (nn.BatchNorm1d(4), torch.randn(8, 4)),
+        (nn.BatchNorm2d(4), torch.randn(8, 4, 2, 2)),
+        (nn.BatchNorm3d(4), torch.randn(8, 4, 2, 2, 2)),
+        (nn.SyncBatchNorm(4), torch.randn(8, 4, 2, 2)),
+        (nn.InstanceNorm2d(4, affine=True, track_running_stats=True), torch.randn(8, 4, 2, 2)),
+        (HouseNorm(4), torch.randn(8, 4, 2, 2)),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_freezing_holds_in_networks_of_others_whoever_switches_training_on(norm, picture):
+    network = nn.Sequential(nn.Identity(), norm)
+    freeze_batch_norm(network)
+    copied = copy.deepcopy(network).train()
+    network.train()
+    before = norm.running_mean.clone()
+    network(picture).square().sum().backward()
+    copied(picture)
+    assert torch.equal(norm.running_mean, before)
+    assert torch.equal(copied[1].running_mean, before)
+    assert all(gain.grad is not None for gain in network.parameters())
+    freeze_batch_norm(network, frozen=False)
+    assert norm.training
+
+
+def test_a_network_without_statistics_has_none_to_keep():
+    network = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.BatchNorm1d(4, track_running_stats=False))
+    freeze_batch_norm(network)
+    network.train()(torch.randn(8, 4))
+    assert network[2].training
 
 
 def test_bytes_become_imagenets_scale_without_a_copy_of_the_layout():
