@@ -5,6 +5,7 @@ The package ships the result, because two machines must not train on two slightl
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from share_dist.body.figure_skin import joint_regressor, skinning_weights
 from share_dist.body.figure_surface import build_surface, surface_mesh
 from share_dist.body.joints import VERTEX_IDS
 from share_dist.body.skeleton import PARENTS
+from share_dist.storage import write_whole
 
 STEP_M = 0.006
 VERTEX_COUNT = 6890
@@ -76,4 +78,6 @@ def _in_smpl_order(
 
 
 if __name__ == "__main__":
-    np.savez_compressed(Path(sys.argv[1]), **build_figure())  # pyright: ignore[reportArgumentType]
+    built = io.BytesIO()
+    np.savez_compressed(built, **build_figure())  # pyright: ignore[reportArgumentType]
+    write_whole(Path(sys.argv[1]), built.getvalue())

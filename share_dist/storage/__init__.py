@@ -6,6 +6,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
 
     open_store(uri)                 -> Store   a folder or a bucket; nothing is asked yet
     read_address(uri)               -> bytes   one file of a folder or a bucket
+    write_whole(path, data)                    one file outside a store, in one step, through no link
     read_given(path)                -> bytes   a file that somebody named: no pipe, and of bounded size
     read_given_text(path)           -> str     the same, decoded
     other_kind(head)                -> str     what a file is by its first bytes, when it is not what was wanted
@@ -53,3 +54,6 @@ from share_dist.storage.stores import Store as Store
 from share_dist.storage.stores import inside as inside
 from share_dist.storage.together import Background as Background
 from share_dist.storage.together import together as together
+from share_dist.storage.whole import require_file_name as require_file_name
+from share_dist.storage.whole import temporary_file as temporary_file
+from share_dist.storage.whole import write_whole as write_whole

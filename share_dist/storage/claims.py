@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import fcntl
 import json
 import logging
 import os
 import platform
+import shlex
 import signal
+import stat
 import threading
 import time
 import uuid
@@ -37,21 +40,23 @@ _LOCKED: dict[Path, IO[bytes]] = {}
 _LEASED: dict[str, Lease] = {}
 
 
-def lock_folder(root: Path) -> None:
+def lock_folder(root: Path) -> float | None:
     """Hold the folder until this process ends, however it ends; a second driver would undo the first one's work.
+
+    Returns:
+        When it was locked, in seconds by the clock of its file system; None where it could not be, or was before.
 
     Raises:
         errors.OtherRun: another process holds it.
+        errors.NotWritable: the lock's name leads to another file.
     """
     if root in _LOCKED:
-        return
-    # What is open holds the claim; for writing, because NFS gives an exclusive lock on nothing else.
-    file = open(root / LOCK, "ab+", buffering=0)  # noqa: SIM115
+        return None
+    file, locked = _open_lock(root / LOCK), True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        process = file.read().decode().strip()
+        process = file.read(20).decode(errors="replace").strip()
         file.close()
         raise errors.OtherRun(
             f"{root} is being written by another process{f' (number {process})' if process else ''}.\n"
@@ -59,9 +64,35 @@ def lock_folder(root: Path) -> None:
         ) from None
     except OSError as error:
         log.warning("%s cannot be locked (%s): take care that no second command writes there", root, error.strerror)
+        locked = False
     file.truncate(0)
     file.write(str(os.getpid()).encode())
     _LOCKED[root] = file
+    return os.fstat(file.fileno()).st_mtime if locked else None
+
+
+def _open_lock(path: Path) -> IO[bytes]:
+    """Open the lock's own file, and no other one under its name: what is in it is replaced."""
+    # What is open holds the claim; for writing, because NFS gives an exclusive lock on nothing else.
+    how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, how, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        raise _no_lock(path) from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(handle)
+        raise _no_lock(path)
+    return open(handle, "rb+", buffering=0)
+
+
+def _no_lock(path: Path) -> errors.NotWritable:
+    return errors.NotWritable(
+        f"{path} is a link or no regular file, so writing it would change something else; nothing was written.\n"
+        f"  Delete it: rm {shlex.quote(str(path))}"
+    )
 
 
 def lease_bucket(store: S3Store) -> LeasedStore:

@@ -6,7 +6,6 @@ import errno
 import os
 import platform
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 from share_dist import errors
 from share_dist.storage.given import open_given
 from share_dist.storage.stores import Entry, key_parts, manifests_and_others
+from share_dist.storage.whole import is_temporary, refuse_links, sync_folder, temporary_file, write_whole
 
-TEMPORARY_SUFFIX = ".part"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
 
@@ -80,20 +79,21 @@ class FolderStore:
 
     def write_once(self, key: str, data: bytes) -> None:
         """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
-        path = self._path(key)
+        path = self._to_write(key)
         with writing(path):
-            if not path.is_file():
-                with self._temporary(path, data) as temporary:
+            if path.is_symlink():
+                write_whole(path, data)
+            elif not path.is_file():
+                with temporary_file(path, data) as temporary:
                     _link(temporary, path)
-            if path.read_bytes() != data:
+            if self.read(key) != data:
                 raise other_bytes(str(path))
 
     def overwrite(self, key: str, data: bytes) -> None:
         """Store the bytes whatever was there, in one step."""
-        path = self._path(key)
-        with writing(path), self._temporary(path, data) as temporary:
-            os.replace(temporary, path)
-            _fsync_folder(path.parent)
+        path = self._to_write(key)
+        with writing(path):
+            write_whole(path, data)
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
@@ -111,7 +111,7 @@ class FolderStore:
 
     def delete(self, prefix: str) -> None:
         """Delete the folder `prefix`, manifests first."""
-        top = self._path(prefix)
+        top = self._to_write(prefix)
         with writing(top):
             for key in manifests_and_others(self.list(prefix))[0]:
                 self._path(key).unlink(missing_ok=True)
@@ -125,18 +125,10 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         return self.root.joinpath(*key_parts(key))
 
-    @contextmanager
-    def _temporary(self, path: Path, data: bytes) -> Iterator[Path]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY_SUFFIX}"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
+    def _to_write(self, key: str) -> Path:
+        path = self._path(key)
+        refuse_links(self.root, path.parent)
+        return path
 
 
 def other_bytes(address: str) -> errors.OtherRun:
@@ -145,11 +137,6 @@ def other_bytes(address: str) -> errors.OtherRun:
         f"{address} already holds other bytes, and what is stored is never changed.\n"
         "  Choose another --out, or delete that file's folder to have it made again."
     )
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file name is one of ours that was being written when its process died."""
-    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -162,12 +149,4 @@ def _link(temporary: Path, path: Path) -> None:
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
             raise
         os.replace(temporary, path)  # file systems without hard links, such as exFAT
-    _fsync_folder(path.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -14,6 +14,7 @@ from share_dist.errors import Finding
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore, writing
 from share_dist.storage.stores import MACHINERY
+from share_dist.storage.whole import temporary_file
 
 if TYPE_CHECKING:
     from share_dist.storage.s3 import S3Store
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 
 def require_writable(root: Path) -> None:
     """Raise NotWritable or StorageFull now when a folder that is there cannot be written."""
-    probe = root / ".probe.part"
-    with writing(root):
-        probe.write_bytes(b"")
-        probe.unlink()
+    with writing(root), temporary_file(root / "probe", b""):
+        pass
 
 
 def require_bucket(store: S3Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 from share_dist import errors
 from share_dist.storage.address import open_store
 from share_dist.storage.claims import lease_bucket, lock_folder
-from share_dist.storage.folder import FolderStore, is_temporary, writing
+from share_dist.storage.folder import FolderStore, writing
 from share_dist.storage.preflight import require_bucket, require_writable
 from share_dist.storage.stores import MACHINERY, Store
+from share_dist.storage.whole import clear_dead, is_temporary
 
 CONFIG = "config.json"
 _SHOWN_DIFFERENCES = 12
+_SOON_S = 0.1
 
 
 def open_run(out: str | Path, config_json: str) -> Store:
@@ -57,8 +60,10 @@ def _claimed(store: Store) -> Store:
             store.root.mkdir(parents=True, exist_ok=True)
             names = [path.name for path in store.root.iterdir() if not is_temporary(path.name)]
             _refuse_strangers(store, names)
-            lock_folder(store.root)
+            locked = lock_folder(store.root)
         require_writable(store.root)
+        if locked is not None:
+            _clear_dead_meanwhile(store.root, locked)
         return store
     from share_dist.storage.s3 import S3Store
 
@@ -66,6 +71,13 @@ def _claimed(store: Store) -> Store:
     require_bucket(store)
     _refuse_strangers(store, [key for key in store.list() if not key.startswith(MACHINERY)])
     return lease_bucket(store)
+
+
+def _clear_dead_meanwhile(root: Path, before: float) -> None:
+    """Delete what killed writers left, without keeping anybody waiting where there are many folders to look into."""
+    cleaner = threading.Thread(target=clear_dead, args=(root, before), name="clear dead files", daemon=True)
+    cleaner.start()
+    cleaner.join(_SOON_S)
 
 
 def _refuse_strangers(store: Store, names: list[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from share_dist.errors import NotWritable
-from share_dist.storage import writing
+from share_dist.storage import require_file_name, temporary_file, write_whole, writing
 from share_dist.studies import (
     bench_cluster,
     bench_gpu,
@@ -60,17 +60,17 @@ def keeping(json_path: Path | None) -> Iterator[dict[str, Any]]:
     yield figures
     if json_path is not None:
         with writing(json_path):
-            json_path.write_text(json.dumps(figures, indent=1) + "\n")
+            write_whole(json_path, json.dumps(figures, indent=1) + "\n")
 
 
 def _require_writable(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Opened to be appended to: an earlier file stays whole until there are new figures.
-        earlier = path.exists()
-        path.open("a").close()
-        if not earlier:
-            path.unlink()
+        # Beside it: an earlier file stays whole until there are new figures.
+        require_file_name(path)
+        with temporary_file(path, b""):
+            pass
+    except NotWritable:
+        raise
     except OSError as error:
         raise NotWritable(
             f"cannot write {path}: {error.strerror}.\n  Give --json a file in a folder that you may write to."

@@ -25,7 +25,7 @@ from share_dist.loop.rounds import (
 from share_dist.loop.start import checked_model
 from share_dist.models import blend_checkpoints
 from share_dist.recipes import find_recipe
-from share_dist.storage import inside, once, open_run
+from share_dist.storage import inside, once, open_run, write_whole
 from share_dist.studies.proof_tables import markdown
 
 SEED = 1000
@@ -98,13 +98,14 @@ def write(out: Path, results: Path) -> None:
     """Run the study and keep its figures and its table."""
     found = trade_offs(DEMO, VARIANTS, out)
     results.mkdir(parents=True, exist_ok=True)
-    (results / "forgetting.json").write_text(json.dumps(found, indent=1))
+    write_whole(results / "forgetting.json", json.dumps(found, indent=1))
     before = found["before"]
-    (results / "forgetting.md").write_text(
+    write_whole(
+        results / "forgetting.md",
         "# What a round repairs and what it costs\n\n"
         f"MPJPE on {found['views']:,} steer views of each kind, change in percent: all cameras (base model "
         f"{before['all_cameras']:.1f} mm), everyday ({before['everyday']:.1f} mm). One round of 17,000 views, seed "
         f"{found['seed']};\na step is how far to go from the base model's weights to the trained ones. Made by "
         "`python -m share_dist.studies.proof forgetting`.\n\n"
-        f"{table(found)}"
+        f"{table(found)}",
     )

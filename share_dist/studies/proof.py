@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 
 from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
+from share_dist.storage import write_whole
 from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
 from share_dist.studies.proof_cluster import prove_chaos, prove_worlds
@@ -89,8 +89,8 @@ def keep(repair: Repair, out: Path) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     summary = json.loads((out / "summary.json").read_text())
     summary["command"] = "share-dist " + " ".join(repair.words)
-    (kept / "summary.json").write_text(json.dumps(summary, indent=1))
-    shutil.copy(out / "report/before-after.png", kept / "before-after.png")
+    write_whole(kept / "summary.json", json.dumps(summary, indent=1))
+    write_whole(kept / "before-after.png", (out / "report/before-after.png").read_bytes())
 
 
 def benches() -> None:
@@ -121,14 +121,15 @@ def write_tables() -> Path:
     methods = {method: list(by_run.values()) for method, by_run in found.items()}
     path = RESULTS / "repairs.md"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(
+    write_whole(
+        path,
         "# Repairs\n\n"
         "Judge views, before → after: each run by the command that its summary.json names, the tables by `make proof` "
         "(`python -m share_dist.studies.proof`).\n\n"
         f"{runs_table(runs)}\n"
         "Relative change, mean over seeds with its 95 % interval (Student's t over seeds). `demo` is RoME; the others "
         "are rivals in its place, and `full` is RoME at length.\n\n"
-        f"{changes_table(methods)}"
+        f"{changes_table(methods)}",
     )
     return path
 

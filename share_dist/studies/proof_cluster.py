@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from share_dist.storage import write_whole
 from share_dist.studies.cluster_work import BATCH
 from share_dist.studies.worlds import whole_grid, worlds_table
 
@@ -22,14 +23,15 @@ def prove_worlds(results: Path) -> None:
     """Train at one to three ranks and all ZeRO stages, and while nodes come and go; write results/worlds.md, .json."""
     grid, moving = whole_grid()
     results.mkdir(exist_ok=True)
-    (results / "worlds.json").write_text(json.dumps([asdict(world) for world in [*grid, *moving]], indent=1) + "\n")
-    (results / "worlds.md").write_text(
+    write_whole(results / "worlds.json", json.dumps([asdict(world) for world in [*grid, *moving]], indent=1) + "\n")
+    write_whole(
+        results / "worlds.md",
         "# Ranks and ZeRO stages\n\n"
         f"Twenty steps of fine-tuning the built-in model, batch {BATCH}, float32, frozen batch norm, each rank on a "
         "node of its own made of namespaces, checkpoints in a bucket; differences are from one rank at stage 0. The "
         "last rows take 200 steps while a node is drained, comes back and is killed "
         "(`python -m share_dist.studies.proof worlds`).\n\n"
-        f"{worlds_table(grid, moving)}\n"
+        f"{worlds_table(grid, moving)}\n",
     )
 
 
@@ -53,13 +55,14 @@ def prove_chaos(results: Path, seeds: Sequence[int] = CHAOS_SEEDS) -> None:
 def write_chaos_table(results: Path) -> None:
     """Write results/chaos/table.md from the seeds that are kept."""
     found = [json.loads(path.read_text()) for path in sorted((results / "chaos").glob("seed-*.json"))]
-    (results / "chaos/table.md").write_text(
+    write_whole(
+        results / "chaos/table.md",
         "# Chaos\n\n"
         "`share-dist chaos --seed N`: survey (1,024 views) → train (30 steps, a checkpoint every 5) → survey, on three "
         "worker nodes of one core each and a bucket, while what the schedule names strikes. Each line is the audit of "
         "what was stored; recovery is the time from the strike to the next commit, the strike's own length included "
         "(`python -m share_dist.studies.proof chaos`).\n\n"
-        f"{chaos_table(found)}\n"
+        f"{chaos_table(found)}\n",
     )
 
 

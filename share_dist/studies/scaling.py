@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from share_dist.fleet.stream import EACH
+from share_dist.storage import write_whole
 from share_dist.storage.together import AT_ONCE
 from share_dist.survey import BLOCK
 
@@ -234,7 +235,7 @@ def main(words: Sequence[str]) -> None:
     """Print the tables, after gathering the inputs where that is asked for."""
     path = RESULTS / "scaling.json"
     if list(words) == ["gather"]:
-        path.write_text(json.dumps(gather(), indent=1, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(gather(), indent=1, ensure_ascii=False) + "\n")
     inputs = Inputs.read(path)
     print("\n\n".join([inputs_table(json.loads(path.read_text())), limits_table(inputs), gains_table(inputs)]))
 

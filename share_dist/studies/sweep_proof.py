@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import Any
 
 from share_dist.errors import RepairFailed
 from share_dist.recipes import find_recipe
+from share_dist.storage import write_whole
 from share_dist.studies.proof_tables import FIGURES, change, change_text, interval_text, markdown, titles
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.trial import with_point
@@ -43,8 +43,8 @@ def prove_sweep(runs: Path, results: Path) -> None:
     }
     kept.mkdir(parents=True, exist_ok=True)
     for file in ("study.journal", "config.json", "report/index.html"):
-        shutil.copy(swept / file, kept / Path(file).name)
-    (kept / "sweep.json").write_text(json.dumps(found, indent=1))
+        write_whole(kept / Path(file).name, (swept / file).read_bytes())
+    write_whole(kept / "sweep.json", json.dumps(found, indent=1))
     summary = {
         "command": f"share-dist sweep {shlex.join(SWEEP)}",
         "trials": len(found["trials"]),
@@ -54,8 +54,8 @@ def prove_sweep(runs: Path, results: Path) -> None:
         "seeds": list(SEEDS),
         **judged,
     }
-    (kept / "summary.json").write_text(json.dumps(summary, indent=1))
-    (kept / "table.md").write_text(report_text(summary))
+    write_whole(kept / "summary.json", json.dumps(summary, indent=1))
+    write_whole(kept / "table.md", report_text(summary))
 
 
 def trial_minutes(trial: Mapping[str, Any]) -> float:

@@ -50,6 +50,11 @@ class _Journal(JournalFileBackend):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise errors.NotWritable(
+                f"{path} is a link or no regular file, and nothing is appended to what it leads to.\n"
+                "  Put the journal itself there, or give another --out."
+            )
         with writing(path):
             _cut_torn_line(path)
             super().__init__(str(path), JournalFileSymlinkLock(str(path), grace_period=_STALE_LOCK_S))
