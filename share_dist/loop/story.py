@@ -62,21 +62,27 @@ def what_it_holds(store: Store) -> str:
     A survey's folder has a summary.json too, with other things in it.
     """
     if not store.exists("config.json"):
-        return "no run, for there is no config.json"
+        evidence = "the summary of a run without the run itself" if store.exists(SUMMARY) else "no run"
+        return f"{evidence}, for config.json is missing"
     try:
         command = json.loads(store.read("config.json"))["command"]
     except (ValueError, KeyError, TypeError):
         return "no run that can be read, for its config.json does not name a command"
     if command != "share":
         return f"a run of `share-dist {command}`"
-    stored = store.exists(SUMMARY) and is_committed(inside(store, EXHIBITS))
-    return FINISHED if stored else f"one that was stopped, for {SUMMARY} or {EXHIBITS} is missing"
+    missing = [name for name in (SUMMARY, EXHIBITS) if not _is_there(store, name)]
+    lacks = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    return f"one that was stopped, for {lacks}" if missing else FINISHED
+
+
+def _is_there(store: Store, name: str) -> bool:
+    return is_committed(inside(store, name)) if name == EXHIBITS else store.exists(name)
 
 
 def story_of(store: Store) -> Story:
     """Read everything the page tells from a run's store."""
     summary = json.loads(store.read(SUMMARY))
-    settings = json.loads(store.read("config.json")) | summary["machinery"]
+    settings = json.loads(store.read("config.json")) | summary.get("machinery", {})
     arrays = load_arrays(inside(store, EXHIBITS))
     before, after = (Survey.load(inside(store, f"judge-{when}/all_cameras")) for when in ("before", "after"))
     rows = SurveyRows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any, get_args
 
 from share_dist import errors
 from share_dist.config import RunConfig, setting_of, setting_types, with_settings
-from share_dist.loop.story import SUMMARY
 from share_dist.recipes import find_recipe
 from share_dist.storage import Store, open_store
 from share_dist.storage.run import CONFIG
+from share_dist.sweep.summary import read_json, read_summary
 from share_dist.sweep.trial import with_point
 
 
@@ -29,14 +28,22 @@ def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
 
     Raises:
         errors.BadSetting: there is no sweep, or it has found nothing yet.
+        errors.DamagedFile: a file of it is no JSON.
     """
     store = sweep_at(name)
-    given = _read(store, CONFIG, "holds no sweep")
+    given = read_json(store, CONFIG)
     if given.get("command") != "sweep":
-        raise errors.BadSetting(f"{store.uri()} holds a run of `share-dist {given.get('command')}`, and no sweep.")
-    best = _read(store, SUMMARY, "holds a sweep that has not ended yet")["best"]
+        held = f"a run of `share-dist {given['command']}`, and no sweep" if given.get("command") else "no sweep"
+        raise errors.BadSetting(
+            f"{store.uri()} holds {held}{'' if given else f': {CONFIG} is missing'}.\n"
+            "  Give the --out of a sweep, or its name under runs/."
+        )
+    best = read_summary(store).get("best")
     if best is None:
-        raise errors.BadSetting(f"no trial of the sweep in {store.uri()} came to its end, so it has no best settings.")
+        raise errors.BadSetting(
+            f"no trial of the sweep in {store.uri()} came to its end, so it has no best settings.\n"
+            "  See on its page why; give the --out of another sweep."
+        )
     own = find_recipe(given["recipe"])
     carried = changes(own, _values(given))
     chosen = recipe or given["recipe"]
@@ -46,14 +53,6 @@ def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
 def sweep_at(name: str) -> Store:
     """A folder under runs/, or any folder or bucket."""
     return open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}")
-
-
-def _read(store: Store, key: str, otherwise: str) -> dict[str, Any]:
-    if not store.exists(key):
-        raise errors.BadSetting(
-            f"{store.uri()} {otherwise}: {key} is missing.\n  Give the --out of a sweep, or its name under runs/."
-        )
-    return json.loads(store.read(key))
 
 
 def _values(given: Mapping[str, Any]) -> dict[str, Any]:

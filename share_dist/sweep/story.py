@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +12,6 @@ from typing import Any
 
 import optuna
 
-from share_dist import errors
 from share_dist.config import setting_of
 from share_dist.loop.progress import minutes
 from share_dist.loop.share import versions
@@ -25,6 +25,7 @@ from share_dist.sweep.outcome import Outcome, gains_in_words, outcome_of
 from share_dist.sweep.plan import SweepPlan
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.study import BASE_COST
+from share_dist.sweep.summary import NOT_KEPT, read_summary
 from share_dist.sweep.trial import with_point
 
 
@@ -64,14 +65,11 @@ def rewrite_sweep_report(address: str) -> str:
 
     Raises:
         errors.BadSetting: it has no summary, because it was stopped.
+        errors.DamagedFile: its summary is no JSON.
     """
     store = open_store(address)
-    if not store.exists(SUMMARY):
-        raise errors.BadSetting(
-            f"{address} holds a sweep that was stopped, for {SUMMARY} is missing.\n"
-            "  Run its command again to finish it."
-        )
-    store.overwrite(PAGE, write_sweep_report(story_of(json.loads(store.read(SUMMARY)))))
+    summary = {"title": store.uri().rpartition("/")[2], **read_summary(store)}
+    store.overwrite(PAGE, write_sweep_report(story_of(summary)))
     return store.uri(PAGE)
 
 
@@ -146,40 +144,48 @@ def saved(outcome: Outcome, base_cost: Mapping[str, float]) -> dict[str, float]:
 def story_of(summary: Mapping[str, Any]) -> SweepStory:
     """Read what the page tells from a sweep's summary."""
     words = {figure: name.replace("-", " ") for name, figure in FIGURES.items()}
+    best = summary.get("best") or {}
     return SweepStory(
-        title=summary["title"],
-        recipe=summary["recipe"],
-        figures={figure: words[figure] for figure in summary["objectives"]},
-        space={name: limits_in_words(part) for name, part in summary["space"].items()},
-        defaults=summary["defaults"],
+        title=summary.get("title", ""),
+        recipe=summary.get("recipe", NOT_KEPT),
+        figures={figure: words.get(figure, figure) for figure in summary.get("objectives") or FIGURES.values()},
+        space={name: limits_in_words(part) for name, part in summary.get("space", {}).items()},
+        defaults=summary.get("defaults", {}),
         trials=[_trial(row) for row in summary["trials"]],
-        front=summary["front"],
-        best=summary["best"]["number"] if summary["best"] else None,
-        rule=summary["rule"],
+        front=summary.get("front", ()),
+        best=best.get("number"),
+        rule=summary.get("rule") or f"Why it is the best was {NOT_KEPT}.",
         importances={
-            figure: [Importance(**found) for found in each] for figure, each in summary["importances"].items()
+            figure: [_importance(found) for found in each] for figure, each in summary.get("importances", {}).items()
         },
         repeats=[
             Repeat(number=int(number), gains={int(seed): gains for seed, gains in found.items()})
-            for number, found in summary["repeats"].items()
+            for number, found in summary.get("repeats", {}).items()
         ],
-        deciding_seeds=summary["deciding_seeds"],
-        means={int(number): gains for number, gains in summary["means"].items()},
-        commands=summary["commands"],
+        deciding_seeds=summary.get("deciding_seeds", ()),
+        means={int(number): gains for number, gains in summary.get("means", {}).items()},
+        commands=summary.get("commands", {}),
         facts=facts(summary),
     )
 
 
+def _importance(found: Mapping[str, Any]) -> Importance:
+    """One row; an earlier version may lack an interval."""
+    low, high = (found.get(name, math.nan) for name in ("low", "high"))
+    return Importance(setting=found["setting"], mean=found["mean"], low=low, high=high)
+
+
 def _trial(row: Mapping[str, Any]) -> SweepTrial:
-    rounds = row["rounds"]
+    rounds = row.get("rounds") or ()
+    seconds = rounds[-1].get("trial_seconds") if rounds else None
     return SweepTrial(
         number=row["number"],
-        fate=row["fate"],
-        settings=row["settings"],
-        gains=row["gains"],
+        fate=row.get("fate", NOT_KEPT),
+        settings=row.get("settings", {}),
+        gains=row.get("gains", {}),
         rounds=rounds,
-        reason=row["reason"],
-        minutes=rounds[-1]["trial_seconds"] / 60 if rounds else None,
+        reason=row.get("reason"),
+        minutes=seconds / 60 if seconds is not None else None,
     )
 
 
@@ -195,11 +201,12 @@ def limits_in_words(part: Mapping[str, Any]) -> str:
 
 def facts(summary: Mapping[str, Any]) -> dict[str, str]:
     """What else is worth knowing of a sweep, in words."""
-    found = {"time in trials": minutes(summary["seconds"])}
-    shared = summary["saved"]
+    seconds = summary.get("seconds")
+    found = {"time in trials": NOT_KEPT if seconds is None else minutes(seconds)}
+    shared = summary.get("saved")
     if shared:
         found["saved by sharing"] = saved_in_words(shared)
-    return found | {f"version of {name}": version for name, version in summary["versions"].items()}
+    return found | {f"version of {name}": version for name, version in summary.get("versions", {}).items()}
 
 
 def saved_in_words(shared: Mapping[str, float]) -> str:

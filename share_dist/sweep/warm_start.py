@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from share_dist import errors
-from share_dist.loop.story import SUMMARY
 from share_dist.recipes import SearchSpace, space_to_json
 from share_dist.storage import command_of, refuse_differences
 from share_dist.sweep.recipe import sweep_at
+from share_dist.sweep.summary import read_summary
 
 TAKEN = 5
 """Settings taken over: enough to begin near the top, few enough to be tried at once."""
@@ -25,18 +25,19 @@ def settings_to_try(name: str | None, space: SearchSpace) -> list[dict[str, Any]
     Raises:
         errors.BadSetting: there is no sweep, or it has finished no trial.
         errors.OtherRun: it searched another space.
+        errors.DamagedFile: its summary is no JSON.
     """
     if name is None:
         return []
     store = sweep_at(name)
-    found = json.loads(store.read(SUMMARY)) if command_of(store) == "sweep" and store.exists(SUMMARY) else {}
+    found = read_summary(store) if command_of(store) == "sweep" else {}
     if not found.get("ranking"):
         raise errors.BadSetting(
             f"{store.uri()} holds no sweep that found anything.\n"
             "  Give --warm-start the --out of a sweep that has ended, or its name under runs/."
         )
     refuse_differences(
-        found["space"],
+        found.get("space"),
         json.loads(json.dumps(space_to_json(space))),
         otherwise=f"{store.uri()} searched another space",
         remedy="Leave out --warm-start, or search the space of that sweep.",
