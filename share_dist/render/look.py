@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image
 
-from share_dist.errors import BadBackgrounds
 from share_dist.render import wardrobe
 from share_dist.render.paint import GAMMA
 from share_dist.render.sight import Sight
 from share_dist.render.wardrobe import Numbers, numbers
-from share_dist.scene import Background, Clothes, Occluder, Scene
+from share_dist.scene import Background, Clothes, Occluder, Scene, open_picture
 
 _PATTERNS = {
     "plain": wardrobe.PLAIN,
@@ -122,35 +120,16 @@ def _occluder_row(occluder: Occluder) -> list[float]:
     ]
 
 
-_KEPT_SIDE_PX = 512
-"""Pictures are kept this large in memory: finer detail would not survive the resize to a crop anyway."""
-
-
-@functools.lru_cache(maxsize=64)
-def _opened(path: str) -> Image.Image:
-    """A user's picture, decoded and reduced once a process.
+def picture_pixels(background: Background, size_px: int) -> Float32[np.ndarray, "size size 3"]:
+    """The square of a user's picture that a background names, resized to the crop, screen values 0…255.
 
     Raises:
-        BadBackgrounds: it was fine when the plan was made and cannot be read now.
+        BadBackgrounds: the picture was fine when the plan was made and cannot be read now.
     """
-    try:
-        with Image.open(path) as image:
-            picture = image.convert("RGB")
-    except OSError as error:
-        raise BadBackgrounds(
-            f"The background picture {path} cannot be read here: {error}.\n"
-            "  Every node must see scene.background_folder under the same path, with the same files."
-        ) from error
-    shrink = max(min(picture.size) // _KEPT_SIDE_PX, 1)
-    return picture.reduce(shrink) if shrink > 1 else picture
-
-
-def picture_pixels(background: Background, size_px: int) -> Float32[np.ndarray, "size size 3"]:
-    """The square of a user's picture that a background names, resized to the crop, screen values 0…255."""
-    picture = _opened(str(background.picture))
+    picture = open_picture(str(background.picture), background.picture_sha256)
     width, height = picture.size
     side = background.picture_side * min(width, height)
     left, top = background.picture_right * (width - side), background.picture_down * (height - side)
     box = (left, top, left + side, top + side)
     resized = picture.resize((size_px, size_px), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(resized, np.float32)
+    return np.asarray(resized, np.float32)[..., :3]

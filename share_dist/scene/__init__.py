@@ -12,6 +12,7 @@ nothing else is random. This room draws nothing and keeps no data.
 
 from share_dist.scene.config import SceneConfig as SceneConfig
 from share_dist.scene.factors import factor_columns as factor_columns
+from share_dist.scene.kept import open_picture as open_picture
 from share_dist.scene.parts import FLAT_KINDS as FLAT_KINDS
 from share_dist.scene.parts import PLACE_KINDS as PLACE_KINDS
 from share_dist.scene.parts import Background as Background

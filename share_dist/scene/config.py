@@ -13,8 +13,8 @@ class SceneConfig:
     """What surrounds the person in a picture."""
 
     background_folder: Path | None = None
-    """Folder of your own background pictures (jpg, png, webp, bmp). None paints them: nothing to download. On a
-    cluster every node must see it under the same path."""
+    """Folder of your own background pictures (jpg, png, webp, tiff, gif, bmp, avif), subfolders included. None paints
+    them: nothing to download. On a cluster every node must see it under the same path."""
 
     picture_share: float = 0.8
     """Share of views with one of your pictures behind the person, when there is a folder; the others stay painted,

@@ -110,6 +110,7 @@ class Background:
         picture_side: side of the square taken from it, as a share of its shorter side.
         picture_right: where the square lies, 0 left … 1 right.
         picture_down: where the square lies, 0 top … 1 bottom.
+        picture_sha256: of the file's bytes, by which it is kept reduced; empty when only the file is known.
     """
 
     kind: BackgroundKind
@@ -123,6 +124,7 @@ class Background:
     picture_side: float = 1.0
     picture_right: float = 0.5
     picture_down: float = 0.5
+    picture_sha256: str = ""
 
     @property
     def colours(self) -> tuple[RGB, RGB, RGB]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ SPLITS: tuple[Split, ...] = ("train", "steer", "judge")
 
 _DRAWS = 128
 _Item = TypeVar("_Item")
+_Files = tuple[tuple[str, str], ...]
 
 
 class _Draws:
@@ -109,7 +111,7 @@ class SceneDistribution:
 
     def sample(self, rngs: Sequence[np.random.Generator], split: Split) -> list[Scene]:
         """Draw one scene from each stream; a scene depends on its own stream only."""
-        shown = self._pictures_of(split)
+        shown = _files_of(self.background_folder or "", self.pictures, split)
         return [self._scene(_Draws(rng), split, shown) for rng in rngs]
 
     def to_json(self) -> dict[str, Any]:
@@ -126,12 +128,7 @@ class SceneDistribution:
         values["pictures"] = tuple(Picture(*pair) for pair in values.get("pictures", ()))
         return SceneDistribution(**values)
 
-    def _pictures_of(self, split: Split) -> tuple[str, ...]:
-        """Files a split may show; the judge's own come to nobody else, unless there are no others."""
-        mine = [p for p in self.pictures if split == "judge" or not p.judge_only] or list(self.pictures)
-        return tuple(str(Path(self.background_folder or "") / p.name) for p in mine)
-
-    def _scene(self, draws: _Draws, split: Split, shown: tuple[str, ...]) -> Scene:
+    def _scene(self, draws: _Draws, split: Split, shown: _Files) -> Scene:
         extra = self.judge_only_share if split == "judge" else 0.0
         clothes = _clothes(draws, self.pattern_share, extra)
         warm = draws.between(-0.12, 0.12)
@@ -145,6 +142,13 @@ class SceneDistribution:
         return Scene(
             clothes, ambient, _tint(warm), light, second if has_second else None, background, occluders[:count]
         )
+
+
+@functools.lru_cache(maxsize=8)
+def _files_of(folder: str, pictures: tuple[Picture, ...], split: Split) -> _Files:
+    """Files a split may show, with their hashes; the judge's own come to nobody else, unless there are no others."""
+    mine = [p for p in pictures if split == "judge" or not p.judge_only] or pictures
+    return tuple((str(Path(folder) / p.name), p.sha256) for p in mine)
 
 
 def _clothes(draws: _Draws, pattern_share: float, judge_only: float) -> Clothes:
@@ -188,7 +192,7 @@ def _tint(warm: float) -> RGB:
     return (1.0, 1.0 - 0.4 * warm, 1.0 - warm) if warm >= 0 else (1.0 + warm, 1.0 + 0.4 * warm, 1.0)
 
 
-def _background(draws: _Draws, judge_only: float, shown: tuple[str, ...], picture_share: float) -> Background:
+def _background(draws: _Draws, judge_only: float, shown: _Files, picture_share: float) -> Background:
     """The draws are the same in number whatever comes out, so that what follows in the stream stays put."""
     own = draws.chance(judge_only)
     kind: BackgroundKind = draws.pick_weighted(palettes.JUDGE_BACKGROUND_KINDS if own else palettes.BACKGROUND_KINDS)
@@ -200,8 +204,8 @@ def _background(draws: _Draws, judge_only: float, shown: tuple[str, ...], pictur
     side, right, down = draws.between(0.4, 1.0), draws.between(0, 1), draws.between(0, 1)
     use_picture, at = draws.chance(picture_share), draws.between(0, 1)
     if shown and use_picture:
-        file = shown[int(at * len(shown))]
-        return Background("picture", first, second, third, scale, 0.0, seed, file, side, right, down)
+        file, sha256 = shown[int(at * len(shown))]
+        return Background("picture", first, second, third, scale, 0.0, seed, file, side, right, down, sha256)
     return Background(kind, first, second, third, scale, angle, seed)
 
 
