@@ -7,11 +7,13 @@ looked for, and the last line is a command or a setting.
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 
 class ShareDistError(Exception):
@@ -181,3 +183,61 @@ def _spelt_out(character: str) -> str:
     if unicodedata.category(character) not in _COMMANDS:
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def require_numbers(
+    config: Any, owner: str, endless: tuple[str, ...] = (), values: Mapping[str, Any] | None = None
+) -> None:
+    """Raise BadSetting unless every number of a dataclass is one: finite, and whole where its type says so.
+
+    Args:
+        config: a dataclass, or its class, whose types are written as text; what is no number by its type is left alone.
+        owner: what stands before a field's name in its full name: ``--rome.``.
+        endless: fields that may be infinite.
+        values: what the class would be made of, where it is not made yet.
+    """
+    for entry in fields(config):
+        kind, setting = str(entry.type), _full_name(owner, entry.name)
+        wanted = "number" if "float" in kind else "whole number"
+        given = getattr(config, entry.name) if values is None else values.get(entry.name, entry.default)
+        for value in _numbers_in(given, kind):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real if "float" in kind else numbers.Integral):
+                raise BadSetting(f"{setting} is {value!r}, but it must be a {wanted}.")
+            if entry.name not in endless and not -math.inf < value < math.inf:
+                raise BadSetting(f"{setting} is {value}, but it must be a finite {wanted}.")
+
+
+def require_ranges(config: Any, owner: str, **ranges: tuple[float, float]) -> None:
+    """Raise BadSetting unless these fields of a dataclass lie from low to high, or are None; see `require_numbers`."""
+    for name, (low, high) in ranges.items():
+        require_between(getattr(config, name), _full_name(owner, name), low, high)
+
+
+def require_between(value: float | None, setting: str, low: float, high: float) -> None:
+    """Raise BadSetting unless value lies from low to high, or is None; `setting` is its full name."""
+    if value is not None and not low <= value <= high:
+        default = "; leave it out for the default." if setting.startswith("--") else "."
+        raise BadSetting(f"{setting} is {value}, but it must lie from {_short(low)} to {_short(high)}{default}")
+
+
+def require_one_of(value: object, setting: str, known: Iterable[str]) -> None:
+    """Raise BadSetting unless value is one of the known names; `setting` is its full name."""
+    names = tuple(known)
+    if value not in names:
+        raise BadSetting(f"{setting} is {value!r}, but it must be one of {', '.join(names)}.")
+
+
+def _full_name(owner: str, name: str) -> str:
+    """An option is written with hyphens; a number of a plan as it is called there."""
+    return owner + (name.replace("_", "-") if owner.startswith("--") else name)
+
+
+def _numbers_in(value: Any, kind: str) -> Iterator[Any]:
+    if kind.removesuffix(" | None") in ("int", "float") and not (value is None and kind.endswith("None")):
+        yield value
+    elif kind in ("tuple[float, ...]", "tuple[int, ...]"):
+        yield from value
+
+
+def _short(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

@@ -30,7 +30,14 @@ from share_dist.fleet.pools import Pool, RenderHandles
 from share_dist.fleet.progress import ViewProgress
 from share_dist.fleet.renderer import RenderActor
 from share_dist.fleet.stream import EACH, in_order, stream_blocks
-from share_dist.models import Regressor, checkpoint_bytes, load_checkpoint, model_hash, settled_precision
+from share_dist.models import (
+    Regressor,
+    checkpoint_bytes,
+    load_checkpoint,
+    model_hash,
+    read_source,
+    settled_precision,
+)
 from share_dist.render import Records, RenderConfig
 from share_dist.scene import ViewPlan
 from share_dist.storage import Background, Store, content_key, inside, together
@@ -231,8 +238,9 @@ class Fleet:
         """Return a checkpoint's bytes and its network's hash, having checked that it can be used."""
         if isinstance(model, Regressor):
             return checkpoint_bytes(model, {"body_hash": self.body.hash}), model_hash(model)
-        network, _ = load_checkpoint(model, self.body.hash)
-        return model if isinstance(model, bytes) else Path(model).read_bytes(), model_hash(network)
+        weights = read_source(model)
+        name = None if isinstance(model, bytes) else f"checkpoint {model}"
+        return weights, load_checkpoint(weights, self.body.hash, name)[1]["model_hash"]
 
     def records(self, plan: ViewPlan, numbers: Sequence[int] | Int64[np.ndarray, " view"]) -> Records:
         """Return the records of a few views, in order. They come into this process: for galleries, not for data."""

@@ -12,9 +12,9 @@ from share_dist.body import load_body
 from share_dist.config import RunConfig
 from share_dist.errors import BadSetting
 from share_dist.landscape.fit import FEWEST_VIEWS
-from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, settled_precision
+from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_source, settled_precision
 from share_dist.scene import SceneDistribution
-from share_dist.storage import Store, once, read_address
+from share_dist.storage import Store, once
 from share_dist.survey import BLOCK
 from share_dist.training import require_even_batches
 
@@ -92,14 +92,14 @@ def _check_work(config: RunConfig) -> None:
 
 
 def _checked_checkpoint(config: RunConfig, source: str | Path) -> bytes:
-    body = load_body(config.body)
-    model, _ = load_checkpoint(source, body.hash)
+    body, content = load_body(config.body), read_source(source)
+    model, _ = load_checkpoint(content, body.hash, f"checkpoint {source}")
     if model.config.input_px != config.render.size_px:
         raise BadSetting(
             f"the model in {source} sees pictures of {model.config.input_px} px, but render.size-px is "
             f"{config.render.size_px}.\n  Set --render.size-px {model.config.input_px}."
         )
-    return read_address(source)
+    return content
 
 
 def _require_landscape_views(config: RunConfig) -> None:

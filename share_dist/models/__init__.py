@@ -17,6 +17,7 @@ from share_dist.models.checkpoint import fit_weights as fit_weights
 from share_dist.models.checkpoint import load_checkpoint as load_checkpoint
 from share_dist.models.checkpoint import model_hash as model_hash
 from share_dist.models.checkpoint import read_card as read_card
+from share_dist.models.checkpoint import read_source as read_source
 from share_dist.models.checkpoint import save_checkpoint as save_checkpoint
 from share_dist.models.config import PAPER_HMR as PAPER_HMR
 from share_dist.models.config import PUBLISHED_SPIN as PUBLISHED_SPIN

@@ -1,7 +1,8 @@
 """Checkpoints: weights and their card in one safetensors file, which holds no code and loads anywhere.
 
-The card is JSON in the file's metadata: the network's settings, the body it was trained on, and whatever the caller
-adds (a training summary, seeds, plans). Reading checks all of it before the weights are used.
+The card is JSON in the file's metadata: the network's settings, the body it was trained on, the hash of both settings
+and weights, and whatever the caller adds (a training summary, seeds, plans); beside it stands its own hash. Reading
+checks all of it before the weights are used.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from share_dist.errors import BadSetting, DamagedFile, ShareDistError, WrongArchitecture, WrongBody, nearest_name
 from share_dist.models.config import ModelConfig
+from share_dist.models.container import Container, read_container, read_metadata, weights_hash
 from share_dist.models.regressor import Regressor, make_model
+from share_dist.models.strangers import beginning_of, folder_refusal, refusal
 from share_dist.storage import read_address
 
 FORMAT = "share_dist-checkpoint-v1"
@@ -34,8 +36,9 @@ def checkpoint_bytes(model: Regressor, card: dict[str, Any]) -> bytes:
     """Return a checkpoint as bytes, for a store; `card` must hold "body_hash"."""
     if "body_hash" not in card:
         raise ValueError("a checkpoint's card needs 'body_hash': the weights mean nothing on another body")
-    full = {**card, "format": FORMAT, "model": model.config.to_json(), "model_hash": model_hash(model)}
-    return save(_plain_weights(model), metadata={"card": json.dumps(full, sort_keys=True)})
+    own = {"format": FORMAT, "model": model.config.to_json(), "model_hash": model_hash(model)}
+    text = json.dumps({**card, **own}, sort_keys=True)
+    return save(_plain_weights(model), metadata={"card": text, "card_hash": _sha256(text)})
 
 
 def blend_checkpoints(start: bytes, end: bytes, share: float) -> bytes:
@@ -45,12 +48,12 @@ def blend_checkpoints(start: bytes, end: bytes, share: float) -> bytes:
     their start by a path without a barrier, along which forgetting grows later than what was gained.
     Source: Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (WiSE-FT).
     """
-    first, second = load(start), load(end)
+    (first, _), (second, card) = (_read_whole(each, _name(each)) for each in (start, end))
     mixed = {
-        name: torch.lerp(first[name], value, share) if value.is_floating_point() else value
-        for name, value in second.items()
+        name: torch.lerp(first.weights[name], value, share) if name in first.weights else value
+        for name, value in second.weights.items()
     }
-    model, card = load_checkpoint(end)
+    model = make_model(_config_from_card(card, _name(end)))
     fit_weights(model, mixed, "the blend of two checkpoints")
     return checkpoint_bytes(model, {**card, "blend": share})
 
@@ -82,25 +85,56 @@ def read_card(source: Path | str | bytes) -> dict[str, Any]:
     """Return a checkpoint's card.
 
     Raises:
-        DamagedFile: not a whole safetensors file, or one without our card.
+        DamagedFile: not a whole safetensors file, one without our card, or one whose weights or card were altered.
+        WrongArchitecture: another project's network.
     """
-    return _read(source)[1]
+    name = _name(source)
+    return _read_whole(read_source(source), name)[1]
 
 
-def load_checkpoint(source: Path | str | bytes, body_hash: str | None = None) -> tuple[Regressor, dict[str, Any]]:
+def read_source(source: Path | str | bytes) -> bytes:
+    """Return a checkpoint's bytes, read once for all who need them.
+
+    Raises:
+        DamagedFile: it cannot be read; a folder or part of another project's checkpoint is called what it is.
+        BadSetting, BucketRefused: its address, or its bucket.
+    """
+    if isinstance(source, bytes):
+        return source
+    if Path(source).is_dir():
+        raise folder_refusal(Path(source))
+    try:
+        return read_address(source)
+    except ShareDistError:
+        raise
+    except (OSError, ValueError) as problem:
+        raise DamagedFile(
+            f"{_name(source)} cannot be read: {beginning_of(Path(source)) or problem}."
+            "\n  Looked for: a whole safetensors file."
+            "\n  Copy it again, or set --model.checkpoint to another file."
+        ) from problem
+
+
+def load_checkpoint(
+    source: Path | str | bytes, body_hash: str | None = None, name: str | None = None
+) -> tuple[Regressor, dict[str, Any]]:
     """Read a network and its card.
 
     Args:
         source: a file written by `save_checkpoint`, or such a file's bytes.
         body_hash: the body in use; None skips the comparison (to look at a file, not to use it).
+        name: what messages call the bytes; None calls a file by its path.
+
+    Returns:
+        The network, and its card, whose "model_hash" is now known to be that of its weights.
 
     Raises:
-        DamagedFile: missing, truncated or altered, without a card, or with NaN among its weights.
+        DamagedFile: missing, truncated or altered, without a card, with NaN among its weights, or of another type.
         WrongBody: trained on another body.
-        WrongArchitecture: its weights do not fit the network its card names.
+        WrongArchitecture: its weights do not fit the network its card names, or are of another project.
     """
-    weights, card = _read(source)
-    name = _name(source)
+    name = name or _name(source)
+    file, card = _read(read_source(source), name)
     if body_hash is not None and card["body_hash"] != body_hash:
         raise WrongBody(
             f"{name} was trained on body {card['body_hash'][:12]}, but the body in use is {body_hash[:12]}."
@@ -109,7 +143,8 @@ def load_checkpoint(source: Path | str | bytes, body_hash: str | None = None) ->
             "\n  share-dist train compact-hmr --body.folder DIR"
         )
     model = make_model(_config_from_card(card, name))
-    fit_weights(model, weights, name)
+    fit_weights(model, file.weights, name)
+    _require_its_weights(file, card, name)
     return model, card
 
 
@@ -121,7 +156,8 @@ def fit_weights(model: Regressor, weights: dict[str, Tensor], source: str) -> No
         DamagedFile: a weight is NaN or infinite.
     """
     weights = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
-    expected = _plain_weights(model)
+    state = model.state_dict()
+    expected = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     missing = [name for name in expected if name not in weights]
     unexpected = [name for name in weights if name not in expected]
     shapes = [
@@ -137,7 +173,7 @@ def fit_weights(model: Regressor, weights: dict[str, Tensor], source: str) -> No
             f"{source} has NaN or infinite numbers in {len(bad)} of its {len(weights)} weights, first {bad[0]}."
             "\n  Training diverged or the file was altered: go back to an earlier checkpoint."
         )
-    model.load_state_dict({**weights, **_counters(model)})
+    model.load_state_dict({**state, **weights})
 
 
 def model_hash(model: Regressor) -> str:
@@ -159,44 +195,61 @@ def _plain_weights(model: Regressor) -> dict[str, Tensor]:
     }
 
 
-def _counters(model: Regressor) -> dict[str, Tensor]:
-    return {name: value for name, value in model.state_dict().items() if name.endswith("num_batches_tracked")}
-
-
 def _name(source: Path | str | bytes) -> str:
     return "a checkpoint in memory" if isinstance(source, bytes) else f"checkpoint {source}"
 
 
-def _read(source: Path | str | bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        content = source if isinstance(source, bytes) else read_address(source)
-        weights, metadata = load(content), _metadata(content)
-    except ShareDistError:
-        raise
-    except (SafetensorError, OSError, ValueError) as problem:
-        raise DamagedFile(
-            f"{_name(source)} cannot be read: {problem}"
-            "\n  Looked for: a whole safetensors file."
-            "\n  Copy it again, or set --model.checkpoint to another file."
-        ) from problem
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_whole(content: bytes, name: str) -> tuple[Container, dict[str, Any]]:
+    """Return weights and card, having compared them with each other."""
+    file, card = _read(content, name)
+    _require_its_weights(file, card, name)
+    return file, card
+
+
+def _read(content: bytes, name: str) -> tuple[Container, dict[str, Any]]:
+    stranger = refusal(content, name)
+    if stranger is not None:
+        raise stranger
+    metadata, _ = read_metadata(content, name)
+    card = _card_from(metadata, name)
+    return read_container(content, name), card
+
+
+def _card_from(metadata: dict[str, str], name: str) -> dict[str, Any]:
     try:
         card = json.loads(metadata["card"])
-        known = card["format"] == FORMAT and "body_hash" in card and "model" in card
-    except (KeyError, TypeError, json.JSONDecodeError):
+        texts = [card[key] for key in ("format", "body_hash", "model_hash")]
+        known = texts[0] == FORMAT and all(isinstance(text, str) for text in texts) and isinstance(card["model"], dict)
+    except (KeyError, TypeError, ValueError, RecursionError):
         known = False
     if not known:
         raise DamagedFile(
-            f"{_name(source)} has no card of format {FORMAT}."
-            f"\n  Found metadata: {', '.join(metadata) or 'none'}."
+            f"{name} has no card of format {FORMAT}."
+            f"\n  Found metadata: {', '.join(metadata)[:200] or 'none'}."
             "\n  Weights of other projects need their reader; ours are written by `share-dist train` or `share`."
         )
-    return weights, card
+    # Cards of earlier versions stand alone. "format" is what other tools add when they write a file again.
+    strange = metadata.keys() - {"card", "card_hash", "format"}
+    own = _sha256(metadata["card"])
+    if strange or metadata.get("card_hash", own) != own:
+        raise _altered(name, "its card is not what the hash beside it says")
+    return card
 
 
-def _metadata(content: bytes) -> dict[str, str]:
-    """Return what a whole safetensors file says beside its weights; `safetensors.torch.load` leaves it out."""
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+def _require_its_weights(file: Container, card: dict[str, Any], name: str) -> None:
+    found = weights_hash(card["model"], file)
+    if found != card["model_hash"]:
+        raise _altered(name, f"the hash of its weights is {found[:12]}, but its card says {card['model_hash'][:12]}")
+
+
+def _altered(name: str, why: str) -> DamagedFile:
+    return DamagedFile(
+        f"{name} was altered after it was written: {why}.\n  Copy it again, or set --model.checkpoint to another file."
+    )
 
 
 def _config_from_card(card: dict[str, Any], source: str) -> ModelConfig:
@@ -208,7 +261,7 @@ def _config_from_card(card: dict[str, Any], source: str) -> ModelConfig:
                 f"{nearest_name(name, known)}\n  Update share_dist to the version that wrote it."
             )
     try:
-        return ModelConfig(**card["model"])
+        return ModelConfig.from_json(card["model"])
     except BadSetting as problem:
         raise WrongArchitecture(f"{source} names a network that cannot be built: {problem}") from problem
 

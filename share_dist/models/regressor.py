@@ -17,6 +17,8 @@ from share_dist.models.resnet import make_backbone
 _IMAGE_MEAN = (0.485, 0.456, 0.406)
 _IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 
+_HEADS: dict[str, type[IterativeHead]] = {"hmr-6d": SixdHead, "hmr-axis-angle": AxisAngleHead}
+
 Precision = Literal["auto", "bf16", "fp32"]
 
 
@@ -41,8 +43,7 @@ class Regressor(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = make_backbone(config.backbone, config.width, config.input_px)
-        head = SixdHead if config.head == "hmr-6d" else AxisAngleHead
-        self.head: IterativeHead = head(self.backbone.features, config)
+        self.head: IterativeHead = _HEADS[config.head](self.backbone.features, config)
 
     def forward(
         self, image: Float[Tensor, "batch 3 side side"], keys: Int64[Tensor, " batch"] | None = None

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from share_dist.errors import require_one_of
+from share_dist.models.config import Backbone
 
 
 def _conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -127,11 +131,16 @@ class ResNet(nn.Module):
 
 
 def make_backbone(name: str, width: int = 32, input_px: int = 96) -> ResNet:
-    """Return the backbone called `compact`, `resnet18` or `resnet50`; the sizes are for `compact` only."""
+    """Return the backbone called `compact`, `resnet18` or `resnet50`; the sizes are for `compact` only.
+
+    Raises:
+        BadSetting: there is no such backbone.
+    """
     if name == "resnet50":
         return ResNet(Bottleneck, (3, 4, 6, 3))
     if name == "resnet18":
         return ResNet(BasicBlock, (2, 2, 2, 2))
+    require_one_of(name, "the backbone", get_args(Backbone))
     # The last stage sees 3×3 cells at 96 px: 6 times the width there instead of 8 saves a third of all weights. What
     # each cell says is kept apart, for which limb was seen where is most of what a small network can know: on steer
     # views PA-MPJPE was 94 mm with it and 100 mm with the mean, after the same 100,000 pictures.

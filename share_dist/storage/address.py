@@ -7,6 +7,7 @@ from pathlib import Path
 
 from share_dist import errors
 from share_dist.storage.folder import FolderStore
+from share_dist.storage.given import read_given
 from share_dist.storage.stores import Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -46,8 +47,10 @@ def read_address(uri: str | Path) -> bytes:
     """Return the bytes of one file, named by its path or its ``s3://`` address.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError, IsADirectoryError: there is none, or a folder.
+        errors.DamagedFile: as `read_given`.
         errors.BadSetting, errors.BucketRefused: as `open_store`, and when the bucket is asked.
     """
-    folder, _, name = str(uri).rpartition("/")
-    return open_store(folder or ("/" if str(uri).startswith("/") else ".")).read(name)
+    folder, _, name = str(uri).rstrip("/").rpartition("/")
+    store = open_store(folder or ("/" if str(uri).startswith("/") else "."))
+    return read_given(store.uri(name)) if isinstance(store, FolderStore) else store.read(name)

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -170,6 +171,16 @@ def test_a_truncated_checkpoint_is_refused(capsys, tmp_path, checkpoint):
     said = answer(capsys, "share", "demo", "--model.checkpoint", str(checkpoint), "--out", str(tmp_path / "run"))
     assert "DamagedFile" in said
     assert str(checkpoint) in said
+
+
+@pytest.mark.parametrize("command", ["share", "survey", "train"])
+def test_another_projects_checkpoint_is_called_what_it_is_before_any_work(capsys, tmp_path, command):
+    torch.save({"state_dict": {}}, tmp_path / "hmr.safetensors")
+    given = str(tmp_path / "hmr.safetensors")
+    said = answer(capsys, command, "smoke", "--model.checkpoint", given, "--out", str(tmp_path / "run"))
+    assert f"checkpoint {given} cannot be read: it is a PyTorch checkpoint" in said
+    assert "leave --model.checkpoint out for the built-in model" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_checkpoint_is_refused(capsys, tmp_path):
