@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,6 @@ from share_dist import errors
 from share_dist.errors import Finding
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore, writing
-from share_dist.storage.stores import MACHINERY
 from share_dist.storage.whole import temporary_file
 
 if TYPE_CHECKING:
@@ -29,35 +26,12 @@ def require_writable(root: Path) -> None:
 def require_bucket(store: S3Store) -> None:
     """Raise BucketRefused now for whatever a run in this bucket would stumble over later.
 
-    Lists, puts, puts on conditions, reads and deletes under the run's own prefix; a person waits, so it is not patient.
+    Does under the run's own prefix all that a run does; a person waits, so it is not patient.
     """
     from share_dist.storage.s3_client import HASTY
+    from share_dist.storage.s3_probe import probe
 
-    store = replace(store, patience=HASTY)
-    store.list("config.json")
-    probe, nonce = f"{MACHINERY}probe-{uuid.uuid4().hex}", uuid.uuid4().hex.encode()
-    store.overwrite(probe, nonce)
-    try:
-        _require_conditions(store, probe)
-        if store.read(probe) != nonce:
-            raise errors.BucketRefused(
-                f"bucket '{store.bucket}' gives back other bytes than were put.\n  Use another bucket or server."
-            )
-    except BaseException:
-        with suppress(errors.ShareDistError):
-            store.remove([probe])
-        raise
-    store.remove([probe])
-
-
-def _require_conditions(store: S3Store, probe: str) -> None:
-    """Try what must not be done: a put where something is, and a put over what has changed since."""
-    for condition, seen in (("If-None-Match", None), ("If-Match", f'"{"0" * 32}"')):
-        if store.replace(probe, b"other", seen):
-            raise errors.BucketRefused(
-                f"bucket '{store.bucket}' does not keep to conditions: a put with {condition} was done all the same.\n"
-                "  Runs rely on them to have one driver and one writer: use a newer server of it, or a folder."
-            )
+    probe(replace(store, patience=HASTY))
 
 
 def check(out: str | Path = ".") -> list[Finding]:
@@ -74,7 +48,9 @@ def check(out: str | Path = ".") -> list[Finding]:
 
 def _bucket_finding(store: S3Store) -> Finding:
     require_bucket(store)
-    return Finding("storage", True, f"{store.uri()} can be listed, written, written on conditions, read and cleared")
+    return Finding(
+        "storage", True, f"{store.uri()} can be listed, written, on conditions and in parts too, read and cleared"
+    )
 
 
 def _folder_finding(path: Path) -> Finding:

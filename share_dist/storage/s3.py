@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from share_dist import errors
 from share_dist.storage.folder import other_bytes
-from share_dist.storage.s3_client import PATIENT, Patience, error_code, error_status, patiently, s3_client
+from share_dist.storage.s3_client import ABSENT, PATIENT, Foreign, Patience, error_code, patiently, s3_client
+from share_dist.storage.s3_delete import delete
+from share_dist.storage.s3_dialect import adds_checksums
 from share_dist.storage.s3_errors import Asking, asking
-from share_dist.storage.s3_transfer import DIGEST, Place, fetch, send
+from share_dist.storage.s3_transfer import DIGEST, Place, fetch, look, refuses_condition, send
+from share_dist.storage.s3_unanswered import endpoint_setting, without_keys
 from share_dist.storage.stores import Entry, key_parts, manifests_and_others
 
-_ABSENT = {"NoSuchKey", "404", "NotFound"}
 _HEADERS = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}
 _DELETED_AT_ONCE = 1000
 
@@ -33,10 +38,12 @@ class S3Store:
         with asking(Asking(self.bucket, self.prefix, "sts:GetCallerIdentity")):
             try:
                 return s3_client(self.patience)
+            except BotoCoreError:
+                raise
             except ValueError as error:
                 raise errors.BadSetting(
-                    f"no client can be made for bucket '{self.bucket}': {error}.\n"
-                    "  Set AWS_ENDPOINT_URL to http://host:port, or unset it."
+                    f"no client can be made for bucket '{self.bucket}': {without_keys(str(error))}.\n"
+                    f"  Set {endpoint_setting()} to http://host:port, or unset it."
                 ) from None
 
     def uri(self, key: str = "") -> str:
@@ -58,11 +65,11 @@ class S3Store:
             FileNotFoundError: there is none.
             errors.DamagedFile: what arrives is never what was stored.
         """
-        with self._asking("s3:GetObject"):
+        with self.asking("s3:GetObject"):
             try:
-                return fetch(self._place(key))
+                return fetch(self.place(key))
             except Exception as error:
-                if error_code(error) in _ABSENT:
+                if error_code(error) in ABSENT:
                     raise FileNotFoundError(f"there is no {self.uri(key)}") from None
                 raise
 
@@ -111,45 +118,38 @@ class S3Store:
         arguments: dict[str, str] = {"Bucket": self.bucket, "Prefix": f"{top}/" if top else ""}
         shorter = len(self.prefix) + 1 if self.prefix else 0
         found: list[Entry] = []
-        with self._asking("s3:ListBucket"):
+        with self.asking("s3:ListBucket"):
             while True:
                 page = patiently(lambda: self.client.list_objects_v2(**arguments), self.patience)
                 for item in page.get("Contents", []):
                     found.append(Entry(item["Key"][shorter:], item["Size"], item["LastModified"].timestamp()))
-                if not page["IsTruncated"]:
+                if page.get("IsTruncated") is False:
                     return found
+                if "NextContinuationToken" not in page:
+                    raise Foreign
                 arguments["ContinuationToken"] = page["NextContinuationToken"]
 
     def remove(self, keys: list[str]) -> None:
         """Delete single objects, a thousand at most; those that are gone already are no error."""
         below = f"{self.prefix}/" if self.prefix else ""
-        wanted = {"Objects": [{"Key": f"{below}{key}"} for key in keys], "Quiet": True}
-        with self._asking("s3:DeleteObject"):
-            answer = patiently(lambda: self.client.delete_objects(Bucket=self.bucket, Delete=wanted), self.patience)
-        if answer.get("Errors"):
-            refused = answer["Errors"][0]
-            raise errors.BucketRefused(
-                f"bucket '{self.bucket}' did not delete {refused.get('Key')}: {refused.get('Code')}.\n"
-                f"  Allow s3:DeleteObject on {self._request('s3:DeleteObject').resource}."
-            )
+        with self.asking("s3:DeleteObject"):
+            delete(self.client, self.patience, self.bucket, [f"{below}{key}" for key in keys])
 
     def _send(self, key: str, data: bytes, condition: dict[str, str]) -> str | None:
-        with self._asking(" with ".join(["s3:PutObject", *(_HEADERS[name] for name in condition)])):
+        with self.asking(" with ".join(["s3:PutObject", *(_HEADERS[name] for name in condition)])):
             try:
-                return send(self._place(key), data, condition)
+                return send(self.place(key), data, condition)
             except Exception as error:
-                # If-Match on what was deleted is answered as absent.
-                if condition and (error_status(error) == 412 or error_code(error) in _ABSENT):
+                if condition and refuses_condition(error):
                     return None
                 raise
 
-    def _head(self, key: str) -> dict[str, Any] | None:
-        place = self._place(key)
-        with self._asking("s3:GetObject"):
+    def _head(self, key: str) -> Mapping[str, Any] | None:
+        with self.asking("s3:GetObject"):
             try:
-                return place.ask(place.client.head_object)
+                return look(self.place(key))
             except Exception as error:
-                if error_code(error) in _ABSENT:
+                if error_code(error) in ABSENT:
                     return None
                 raise
 
@@ -158,17 +158,18 @@ class S3Store:
         found = self._head(key)
         return found["Metadata"][DIGEST] if found and DIGEST in found["Metadata"] else _sha256(self.read(key))
 
-    def _place(self, key: str) -> Place:
+    def place(self, key: str) -> Place:
+        """Return where an object lies, with the client that reaches it."""
         return Place(self.client, self.patience, self.bucket, self._key("/".join(key_parts(key))))
 
     def _key(self, key: str) -> str:
         return "/".join(part for part in (self.prefix, key.strip("/")) if part)
 
-    def _request(self, permission: str) -> Asking:
-        return Asking(self.bucket, self.prefix, permission, self.client.meta.endpoint_url)
-
-    def _asking(self, permission: str) -> AbstractContextManager[None]:
-        return asking(self._request(permission))
+    def asking(self, permission: str) -> AbstractContextManager[None]:
+        """Turn what boto raises inside into an error that names this bucket and the remedy; see `s3_errors.asking`."""
+        client = self.client
+        endpoint = client.meta.endpoint_url
+        return asking(Asking(self.bucket, self.prefix, permission, endpoint, adds_checksums(client)))
 
 
 def _sha256(data: bytes) -> str:

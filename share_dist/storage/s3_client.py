@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,25 +13,33 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
 
-from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError, SSLError
 from botocore.exceptions import ConnectionError as NoConnection
+
+from share_dist.storage.s3_dialect import client_for
 
 log = logging.getLogger("share_dist")
 
 T = TypeVar("T")
 
+ABSENT = {"NoSuchKey", "404", "NotFound"}
+"""What S3 calls an object that is not there."""
+
 _PASSING = {
     # A request that waited on a slow line was signed too long ago, and a bucket's first minutes answer with a redirect:
     # both pass. Where they do not, the last answer is put into words.
-    *("RequestTimeTooSkewed", "PermanentRedirect", "AuthorizationHeaderMalformed"),
+    *("RequestTimeTooSkewed", "PermanentRedirect", "TemporaryRedirect"),
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout"),
+    *("Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException", "RequestLimitExceeded"),
     # Two conditional writes at once: one of them has to ask again.
     *("ConditionalRequestConflict", "OperationAborted"),
-    # A HEAD is answered without a body, so that these may be any of the above.
-    *("301", "400", "403"),
 }
+_PASSING_STATUS = {408, 425, 429, *range(500, 600)} - {501, 505, 507, 511}
+# A multipart upload may be answered 200 with any of these in its body, which boto makes a 500.
+_LASTING = {"NotImplemented", "MethodNotAllowed", "PreconditionFailed", "InvalidRequest", "InvalidArgument"}
+_LASTING |= {"EntityTooSmall", "EntityTooLarge", "InvalidPart", "AccessDenied", "NoSuchUpload"}
+_LASTING_TLS = re.compile(r"\[Errno 2\]|WRONG_VERSION_NUMBER|CERTIFICATE_VERIFY_FAILED|NO_CERTIFICATE|record layer")
 _LONGEST_WAIT_S = 5.0
 _GIVEN_UP = "given_up"
 _CREATING = Lock()
@@ -61,6 +70,10 @@ class Garbled(Exception):
     """A body arrived that is not what was stored; asking again may help."""
 
 
+class Foreign(Exception):
+    """An answer came that is none of S3's: what was asked is another kind of server."""
+
+
 class Replaced(Exception):
     """An object became another one while it was read in ranges; all of it is to be read again."""
 
@@ -74,15 +87,14 @@ def s3_client(patience: Patience) -> Any:
 
 @lru_cache(maxsize=8)
 def _client(process: int, environment: tuple[tuple[str, str], ...], patience: Patience) -> Any:
-    return Session().client(
-        "s3",
-        config=Config(
+    return client_for(
+        Config(
             retries={"mode": "standard", "total_max_attempts": patience.attempts},
             connect_timeout=patience.connect_s,
             read_timeout=patience.read_s,
             max_pool_connections=32,
             tcp_keepalive=True,
-        ),
+        )
     )
 
 
@@ -93,7 +105,7 @@ def patiently(action: Callable[[], T], patience: Patience) -> T:
             return action()
         except Exception as error:
             # What was given up inside is not begun again outside: patience would multiply.
-            if attempt == patience.tries or hasattr(error, _GIVEN_UP) or not _may_pass(error):
+            if attempt == patience.tries or hasattr(error, _GIVEN_UP) or not may_pass(error):
                 setattr(error, _GIVEN_UP, True)
                 raise
             log.debug("asking the bucket again after %s", type(error).__name__)
@@ -103,7 +115,8 @@ def patiently(action: Callable[[], T], patience: Patience) -> T:
 
 def error_code(error: BaseException) -> str:
     """Return S3's own name of what went wrong, or the status as text, or nothing for what no server said."""
-    return str(_answer(error).get("Error", {}).get("Code", ""))
+    code = str(_answer(error).get("Error", {}).get("Code") or "")
+    return code or (str(error_status(error)) if error_status(error) else "")
 
 
 def error_status(error: BaseException) -> int:
@@ -115,7 +128,11 @@ def _answer(error: BaseException) -> Mapping[str, Any]:
     return error.response if isinstance(error, ClientError) else {}
 
 
-def _may_pass(error: Exception) -> bool:
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed later with nothing changed but the time."""
+    if isinstance(error, SSLError) and _LASTING_TLS.search(str(error)):
+        return False
     if isinstance(error, (Garbled, NoConnection, HTTPClientError, IncompleteReadError, FlexibleChecksumError)):
         return True
-    return error_code(error) in _PASSING or error_status(error) >= 500 and error_status(error) != 501
+    code = error_code(error)
+    return code in _PASSING or (code not in _LASTING and error_status(error) in _PASSING_STATUS)

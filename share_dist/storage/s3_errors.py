@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,17 +12,29 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from share_dist import errors
-from share_dist.storage.s3_client import Garbled, error_code, error_status
+from share_dist.storage.s3_client import Foreign, Garbled, error_code, error_status, may_pass
+from share_dist.storage.s3_dialect import is_aws
+from share_dist.storage.s3_unanswered import endpoint_setting, without_keys, words_before_an_answer
 
-_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
-_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"}
-_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "403"}
-_NO_CREDENTIALS = {
-    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"),
-    *("TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError", "NoAuthTokenError"),
+_REGION = {
+    *("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+    *("301", "302", "307", "308"),
 }
+_CREDENTIALS = {
+    *("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "RequestExpired"),
+    *("InvalidToken", "TokenRefreshRequired", "InvalidClientTokenId", "UnrecognizedClientException", "401"),
+}
+_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"}
+_NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
+_LOST = {"NoSuchKey", "MethodNotAllowed", "404", "405"}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageFull", "507"}
+_UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
+_CHECKSUM = re.compile(r"checksum|aws-chunked|trailer|content-sha256|chunked|content-md5|digest", re.IGNORECASE)
+
+IN_PARTS = "s3:PutObject in parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +49,13 @@ class Asking:
     endpoint: str = ""
     """Of the server that was asked; empty before there is a client."""
 
+    checksums: bool = False
+    """Whether boto added a checksum to what was sent."""
+
     @property
     def where(self) -> str:
         """The bucket and its server, without whatever a URL may hide in its user part."""
-        if not self.endpoint:
-            return f"bucket '{self.bucket}'"
-        address = urlsplit(self.endpoint)
-        port = f":{address.port}" if address.port else ""
-        return f"bucket '{self.bucket}' at {address.scheme}://{address.hostname}{port}"
+        return f"bucket '{self.bucket}' at {_address(self.endpoint)}" if self.endpoint else f"bucket '{self.bucket}'"
 
     @property
     def resource(self) -> str:
@@ -51,6 +63,21 @@ class Asking:
         if self.permission == "s3:ListBucket":
             return f"arn:aws:s3:::{self.bucket}"
         return f"arn:aws:s3:::{self.bucket}/{self.prefix + '/' if self.prefix else ''}*"
+
+    @property
+    def endpoint_without_bucket(self) -> str | None:
+        """The endpoint as it should be where it names the bucket too, in its host or at the end of its path."""
+        address = urlsplit(self.endpoint)
+        path, _, last = address.path.rstrip("/").rpartition("/")
+        if last == self.bucket:
+            return _address(self.endpoint) + path
+        host, _, rest = (address.hostname or "").partition(f"{self.bucket}.")
+        return _address(self.endpoint).replace(f"//{self.bucket}.", "//", 1) if rest and not host else None
+
+
+def _address(endpoint: str) -> str:
+    address = urlsplit(endpoint)
+    return f"{address.scheme}://{address.hostname}{f':{address.port}' if address.port else ''}"
 
 
 @contextmanager
@@ -68,26 +95,17 @@ def asking(what: Asking) -> Iterator[None]:
             f"{error}, again and again ({what.where}).\n"
             "  Delete that object's folder and run the same command again: only that stage is made anew."
         ) from None
+    except (Foreign, ResponseParserError):
+        raise errors.BucketRefused(_foreign(what)) from None
     except (BotoCoreError, ClientError) as error:
         # Without the cause: what boto says may quote headers, and this travels into logs.
         raise errors.BucketRefused(_words(error, what)) from None
 
 
 def _words(error: Exception, what: Asking) -> str:
-    kind, code = type(error).__name__, error_code(error)
-    if kind in _NO_CREDENTIALS:
-        return (
-            f"no credentials were found for {what.where} ({kind}).\n"
-            "  Give this machine an instance role, or run `aws configure`, or set AWS_PROFILE."
-        )
-    if kind == "NoRegionError":
-        return f"no region was given for {what.where}.\n  Set AWS_REGION to the bucket's region."
+    code = error_code(error)
     if not code:
-        return (
-            f"{what.where} cannot be reached ({kind}).\n"
-            "  Check AWS_ENDPOINT_URL, the network and the proxy settings of this machine, then run the same command "
-            "again: it goes on."
-        )
+        return words_before_an_answer(error, what.where, what.endpoint)
     if code in _REGION:
         return _region(error, what)
     if code == "RequestTimeTooSkewed":
@@ -95,34 +113,108 @@ def _words(error: Exception, what: Asking) -> str:
             f"{what.where} refuses requests because this machine's clock is wrong{_skew(error)}.\n"
             "  Set the clock, for example with `sudo chronyc makestep`, and run the same command again."
         )
-    if code in ("NoSuchBucket", "InvalidBucketName"):
+    if what.endpoint_without_bucket and code in _NO_BUCKET | _LOST | _DENIED | {"SignatureDoesNotMatch"}:
         return (
-            f"there is no {what.where}.\n  Make it with `aws s3 mb s3://{what.bucket}`, or give another address; "
-            "AWS_ENDPOINT_URL says on which server it is looked for."
+            f"{what.where} answers {code} to {what.permission}, and the endpoint names the bucket already.\n"
+            f"  Set {endpoint_setting()} to {what.endpoint_without_bucket}; s3://{what.bucket} names the bucket."
         )
+    if code in _NO_BUCKET or (code in _LOST and what.permission == "s3:ListBucket"):
+        return (
+            f"there is no {what.where} ({code}).\n  Make it with `aws s3 mb s3://{what.bucket}`, or give another "
+            f"address; {endpoint_setting()} says on which server it is looked for."
+        )
+    return _refusal(error, code, what)
+
+
+def _refusal(error: Exception, code: str, what: Asking) -> str:
+    said = _said(error)
     if code in _CREDENTIALS:
+        whose = (
+            "See whose they are with `aws sts get-caller-identity`, and renew them or set AWS_PROFILE"
+            if is_aws(what.endpoint)
+            else "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) to keys of this server, and "
+            "AWS_REGION to its region"
+        )
         return (
             f"{what.where} does not accept these credentials ({code}).\n"
-            "  See whose they are with `aws sts get-caller-identity`, and renew them or set AWS_PROFILE."
+            f"  {whose}; then run the same command again: it goes on."
         )
-    return _other(error, code, what)
-
-
-def _other(error: Exception, code: str, what: Asking) -> str:
+    if code == "SecondLevelDomainForbidden" or "virtual host" in said.lower():
+        return (
+            f"{what.where} wants the bucket's name in its host ({code}).\n"
+            "  Run `aws configure set s3.addressing_style virtual` on every node."
+        )
+    if code in _FULL:
+        return f"{what.where} is full ({code}).\n  Free some space or raise its quota, and run the same command again."
+    if _is_about_checksums(error, code, said, what):
+        return _checksum(code, said, what)
     if code in _DENIED:
-        return (
-            f"{what.where} does not allow {what.permission} ({code}).\n"
-            f"  Allow {what.permission} on {what.resource} in the role's or the bucket's policy."
+        return _denied(code, said, what)
+    return _other(error, code, said, what)
+
+
+def _other(error: Exception, code: str, said: str, what: Asking) -> str:
+    if code in _UNKNOWN:
+        wanted = (
+            "conditional writes (If-None-Match and If-Match)" if " with If-" in what.permission else what.permission
         )
-    if error_status(error) == 501:
         return (
-            f"the server of {what.where} does not know a request that is needed ({code}).\n"
-            "  Runs need conditional writes (If-None-Match and If-Match): use a newer server, or a folder."
+            f"the server of {what.where} does not know a request that is needed ({code} to {what.permission}).\n"
+            f"  Runs need {wanted}: use a newer server, or a folder."
         )
+    if may_pass(error) or error_status(error) > 501:
+        return (
+            f"{what.where} keeps answering {error_status(error)} {code} to {what.permission}.\n"
+            "  Run the same command again later: what is finished is kept, and it goes on from there."
+        )
+    if code.isdigit():
+        return _foreign(what, f" ({code})")
     return (
-        f"{what.where} keeps answering {error_status(error)} {code} to {what.permission}.\n"
-        "  Run the same command again later: what is finished is kept, and it goes on from there."
+        f"{what.where} refuses {what.permission} ({error_status(error)} {code}{f': {said}' if said else ''}).\n"
+        f"  Compare {endpoint_setting()} and AWS_REGION with what the server's manual says for S3 clients, or use a "
+        "folder."
     )
+
+
+def _foreign(what: Asking, status: str = "") -> str:
+    return (
+        f"what answers for {what.where} is no S3 server{status}.\n"
+        f"  Set {endpoint_setting()} to the address of the S3 service, not of its console or a proxy's sign-in page, "
+        "and with https:// if that is what it speaks."
+    )
+
+
+def _is_about_checksums(error: Exception, code: str, said: str, what: Asking) -> bool:
+    if may_pass(error) or _CHECKSUM.search(f"{code} {said}"):
+        return not may_pass(error)
+    # A server that knows none of them may say no more than that a header is not implemented.
+    header = what.permission == "s3:PutObject" or (what.permission == IN_PARTS and "header" in said.lower())
+    return what.checksums and code in _UNKNOWN and header
+
+
+def _checksum(code: str, said: str, what: Asking) -> str:
+    value, does = ("when_required", "refuses checksums") if what.checksums else ("when_supported", "wants checksums")
+    return (
+        f"{what.where} {does} in {what.permission} ({code}{f': {said}' if said else ''}).\n"
+        f"  Set AWS_REQUEST_CHECKSUM_CALCULATION={value} and AWS_RESPONSE_CHECKSUM_VALIDATION={value} on every node."
+    )
+
+
+def _denied(code: str, said: str, what: Asking) -> str:
+    # AWS says which action was not allowed; it may be one on the key that encrypts the bucket.
+    found = re.search(r"not authorized to perform: ([a-z0-9]+:\w+)", said)
+    action, resource = what.permission, what.resource
+    if found and found[1].partition(":")[0] != "s3":
+        action, resource = found[1], "the bucket's key"
+    return (
+        f"{what.where} does not allow {action} ({code}).\n"
+        f"  Allow {action} on {resource} in the role's or the bucket's policy."
+    )
+
+
+def _said(error: Exception) -> str:
+    response: Any = getattr(error, "response", {})
+    return without_keys(str(response.get("Error", {}).get("Message") or ""))
 
 
 def _region(error: Exception, what: Asking) -> str:

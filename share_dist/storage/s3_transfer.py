@@ -11,7 +11,18 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from share_dist.storage.s3_client import Garbled, Patience, Replaced, error_code, patiently
+from share_dist.storage.s3_client import (
+    ABSENT,
+    Foreign,
+    Garbled,
+    Patience,
+    Replaced,
+    error_code,
+    error_status,
+    may_pass,
+    patiently,
+)
+from share_dist.storage.s3_dialect import adds_checksums, shown_whole
 
 PART_BYTES = 8 << 20
 """Size of one part or range: large enough to be worth a request, small enough that a lost one costs little."""
@@ -58,41 +69,94 @@ def send(place: Place, data: bytes, condition: Condition) -> str:
     metadata = {DIGEST: hashlib.sha256(data).hexdigest()}
     if len(data) > 2 * PART_BYTES:
         return _send_parts(place, data, metadata, condition)
-    return place.ask(place.client.put_object, Body=data, Metadata=metadata, **condition)["ETag"]
+    whole = shown_whole(place.client, data)
+    return _etag(place.ask(place.client.put_object, Body=data, Metadata=metadata, **whole, **condition))
+
+
+def refuses_condition(error: BaseException) -> bool:
+    """Whether a put was refused because its condition does not hold."""
+    # If-Match on what was deleted is answered as absent; of an upload in parts, a 200 may hold the refusal.
+    return error_status(error) == 412 or error_code(error) in {"PreconditionFailed", *ABSENT}
+
+
+def look(place: Place) -> Mapping[str, Any]:
+    """Return what is known of an object without its bytes: by HEAD, or by GET where HEAD is refused.
+
+    Raises:
+        ClientError: as S3 says; one of `ABSENT` when there is none.
+    """
+    try:
+        return place.ask(place.client.head_object)
+    except ClientError as error:
+        # An answer to HEAD has no body. GET says why; and where HEAD alone is refused, the object is there.
+        if error_status(error) == 404 or may_pass(error):
+            raise
+    answer = place.ask(place.client.get_object)
+    answer["Body"].close()
+    return answer
 
 
 def _send_parts(place: Place, data: bytes, metadata: dict[str, str], condition: Condition) -> str:
     """Upload in parts; nobody sees any of it before the last request, which also holds the condition."""
-    client = place.client
-    upload = place.ask(client.create_multipart_upload, Metadata=metadata, ChecksumAlgorithm="CRC32")["UploadId"]
+    upload = begin_parts(place, metadata)
 
     def part(number: int) -> dict[str, Any]:
-        body = data[(number - 1) * PART_BYTES : number * PART_BYTES]
-        sent = place.ask(client.upload_part, UploadId=upload, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
-        checksum = {"ChecksumCRC32": sent["ChecksumCRC32"]} if "ChecksumCRC32" in sent else {}
-        return {"PartNumber": number, "ETag": sent["ETag"], **checksum}
+        return send_part(place, upload, number, data[(number - 1) * PART_BYTES : number * PART_BYTES])
 
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             parts = list(pool.map(part, range(1, -(-len(data) // PART_BYTES) + 1)))
-        return _complete(place, upload, parts, metadata[DIGEST], condition)
+        return complete_parts(place, upload, parts, metadata[DIGEST], condition)
     except BaseException:
-        with suppress(ClientError, BotoCoreError):
-            client.abort_multipart_upload(**place.names, UploadId=upload)
+        abort_parts(place, upload)
         raise
 
 
-def _complete(place: Place, upload: str, parts: list[dict[str, Any]], digest: str, condition: Condition) -> str:
+def begin_parts(place: Place, metadata: dict[str, str]) -> str:
+    """Begin an upload in parts and return its name."""
+    checksum = _checksum(place)
+    answer = place.ask(place.client.create_multipart_upload, Metadata=metadata, **checksum)
+    if "UploadId" not in answer:
+        raise Foreign
+    return answer["UploadId"]
+
+
+def send_part(place: Place, upload: str, number: int, body: bytes) -> dict[str, Any]:
+    """Upload a part, from 1 on, and return what `complete_parts` needs of it."""
+    checksum, whole = _checksum(place), shown_whole(place.client, body)
+    sent = place.ask(place.client.upload_part, UploadId=upload, PartNumber=number, Body=body, **checksum, **whole)
+    found = {"ChecksumCRC32": sent["ChecksumCRC32"]} if checksum and "ChecksumCRC32" in sent else {}
+    return {"PartNumber": number, "ETag": _etag(sent), **found}
+
+
+def abort_parts(place: Place, upload: str) -> None:
+    """Give up an upload in parts, if the server hears of it."""
+    with suppress(ClientError, BotoCoreError):
+        place.client.abort_multipart_upload(**place.names, UploadId=upload)
+
+
+def _checksum(place: Place) -> dict[str, str]:
+    return {"ChecksumAlgorithm": "CRC32"} if adds_checksums(place.client) else {}
+
+
+def _etag(answer: Mapping[str, Any]) -> str:
+    if "ETag" not in answer:
+        raise Foreign
+    return answer["ETag"]
+
+
+def complete_parts(place: Place, upload: str, parts: list[dict[str, Any]], digest: str, condition: Condition) -> str:
+    """Make the parts one object, if the condition holds, and return its ETag."""
     try:
         done = place.ask(
             place.client.complete_multipart_upload, UploadId=upload, MultipartUpload={"Parts": parts}, **condition
         )
-        return done["ETag"]
+        return _etag(done)
     except ClientError as error:
         # The answer to a first try that succeeded may have been lost on the way.
         if error_code(error) != "NoSuchUpload":
             raise
-        found = place.ask(place.client.head_object)
+        found = look(place)
         if found["Metadata"].get(DIGEST) != digest:
             raise
         return found["ETag"]
@@ -110,7 +174,7 @@ def fetch(place: Place) -> tuple[bytes, str]:
 
 def _fetch_once(place: Place) -> tuple[bytes, str]:
     answer = place.client.get_object(**place.names)
-    size, etag = answer["ContentLength"], answer["ETag"]
+    size, etag = answer["ContentLength"], _etag(answer)
     if size > 2 * PART_BYTES:
         answer["Body"].close()
         try:
@@ -130,17 +194,25 @@ def _fetch_ranges(place: Place, size: int, etag: str) -> bytes:
 
     def fill(start: int) -> None:
         stop = min(start + PART_BYTES, size)
-        body = patiently(lambda: _range(place, start, stop, etag), place.patience)
-        data[start:stop] = body
+        data[start:stop] = fetch_range(place, start, stop, etag)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(fill, range(0, size, PART_BYTES)))
     return bytes(data)
 
 
-def _range(place: Place, start: int, stop: int, etag: str) -> bytes:
+def fetch_range(place: Place, start: int, stop: int, etag: str | None) -> bytes:
+    """Return bytes `start` to `stop` of an object, of whatever is there where `etag` is None.
+
+    Raises:
+        Replaced: the object has another ETag now.
+    """
+    return patiently(lambda: _range(place, start, stop, {"IfMatch": etag} if etag else {}), place.patience)
+
+
+def _range(place: Place, start: int, stop: int, condition: Condition) -> bytes:
     try:
-        answer = place.client.get_object(**place.names, Range=f"bytes={start}-{stop - 1}", IfMatch=etag)
+        answer = place.client.get_object(**place.names, Range=f"bytes={start}-{stop - 1}", **condition)
     except ClientError as error:
         if error_code(error) in ("PreconditionFailed", "412"):
             raise Replaced from None

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from share_dist.errors import require_share
 from share_dist.seeds import stream
+from share_dist.studies import bucket, other_s3
 
 Fault = Literal[
     "drop",  # the connection ends before the server has heard anything
@@ -93,6 +94,9 @@ class BadS3:
 
         self.denied: set[str] = set()
         """What is answered AccessDenied, on or off: ``list``, ``put``, ``conditional put``, ``get``, ``delete``."""
+
+        self.manners: set[other_s3.Manner] = set()
+        """What the server does otherwise than S3, on or off."""
 
         self.always: Fault | None = None
         """What happens to every request, whatever the schedule says."""
@@ -221,22 +225,28 @@ def _answer(request: BaseHTTPRequestHandler, proxy: BadS3, fault: str | None, bo
         return
     if fault == "slow":
         time.sleep(proxy.schedule.slow_s)
-    status, headers, data = _forward(request, proxy, body)
+    asked = other_s3.Request(request.command, request.path, dict(request.headers))
+    first = bool(proxy.manners) and proxy.log.count((request.command, request.path)) == 1
+    own = other_s3.answer(proxy.manners, asked, bucket.NAME, first)
+    if own:
+        _send(request, own.status, own.headers, own.body)
+        return
+    status, headers, data = _forward(other_s3.rewritten(proxy.manners, asked, bucket.NAME), proxy, body)
     if fault == "lose the answer":
         request.close_connection = True
         return
     _send(request, status, headers, data, cut=fault == "truncate")
 
 
-def _forward(request: BaseHTTPRequestHandler, proxy: BadS3, body: bytes) -> tuple[int, dict[str, str], bytes]:
+def _forward(request: other_s3.Request, proxy: BadS3, body: bytes) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(proxy.target.hostname or "", proxy.target.port or 80, timeout=60)
     try:
         # With the Host it was signed for.
         headers = {name: value for name, value in request.headers.items() if name.lower() != "transfer-encoding"}
-        connection.request(request.command, request.path, body, {**headers, "Content-Length": str(len(body))})
+        connection.request(request.method, request.path, body, {**headers, "Content-Length": str(len(body))})
         answer = connection.getresponse()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_HEADERS}
-        if request.command == "HEAD":
+        if request.method == "HEAD":
             headers["Content-Length"] = answer.getheader("Content-Length") or "0"
         return answer.status, headers, answer.read()
     except OSError:

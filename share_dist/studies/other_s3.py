@@ -1,0 +1,148 @@
+"""Servers that know less of S3 than AWS, or other things, as our fault proxy plays them before a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+Manner = Literal[
+    "refuses checksums",  # 400 InvalidArgument, as Backblaze B2 did
+    "does not know checksums",  # 501 NotImplemented, as s3proxy did
+    "wants Content-MD5",  # 400 MissingContentMD5, as MinIO did, on all that has a body
+    "no bulk delete",  # 501 NotImplemented
+    "bulk delete is InvalidArgument",  # 400, as Google does
+    "bulk delete is not allowed",  # 405 MethodNotAllowed
+    "no conditions",  # 501 NotImplemented to If-None-Match and If-Match of a put
+    "ignores conditions",
+    "ignores conditions of parts",
+    "HEAD is forbidden",
+    "HEAD is not allowed",
+    "no parts",
+    "error in a 200",  # to the first request that would complete an upload in parts
+    "wants the bucket in its host",  # 403 SecondLevelDomainForbidden, as Alibaba OSS does
+    "bucket in its host",  # takes every path for a key of the bucket
+    "wants region eu-west-1",  # 400 AuthorizationHeaderMalformed to other signatures
+    "redirects",  # 307 with the bucket's region
+    "web page",  # 200 and HTML, as a console
+    "web page of an error",  # 400 and HTML, as a gateway that was spoken to in plain http
+    "expired",
+    "invalid request",
+    "full",
+]
+
+_XML = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
+_HEADER = "A header you provided implies functionality that is not implemented."
+_CONDITIONS = {"if-none-match", "if-match"}
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a server."""
+
+    method: str
+    path: str
+    """With its query."""
+
+    headers: Mapping[str, str]
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query's fields; those without a value too."""
+        return parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+
+    def has(self, *beginnings: str) -> str | None:
+        """Return the first header whose name begins so."""
+        return next((name for name in self.headers if name.lower().startswith(beginnings)), None)
+
+    @property
+    def checksum(self) -> str | None:
+        """The header by which a checksum is sent; those of answers are no such."""
+        chunked = "aws-chunked" in {**self.headers}.get("Content-Encoding", "")
+        found = self.has("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer")
+        return "Content-Encoding" if chunked else found if self.method in ("PUT", "POST") else None
+
+    @property
+    def completes_parts(self) -> bool:
+        """Whether it makes parts one object."""
+        return self.method == "POST" and "uploadId" in self.query
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answers by itself."""
+
+    status: int
+    code: str
+    message: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """The error as S3 writes it, or a page of HTML where there is no code."""
+        if not self.code:
+            return b"<html><body>Please sign in</body></html>"
+        return _XML.format(code=self.code, message=self.message, more=self.more).encode()
+
+
+def answer(manners: set[Manner], request: Request, bucket: str, first: bool) -> Answer | None:
+    """Return what a server of these manners answers by itself; None for what it does as S3 does.
+
+    Args:
+        manners: what is unlike S3.
+        request: what is asked.
+        bucket: the name of its bucket.
+        first: whether no such request with this path came before.
+    """
+    if not manners:
+        return None
+    refusals = _refusals(request, bucket, first)
+    return next((refusals[manner] for manner in sorted(manners) if refusals.get(manner)), None)
+
+
+def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | None]:
+    query, checksum, head = request.query, request.checksum, request.method == "HEAD"
+    writes = request.method in ("PUT", "POST")
+    body = request.method == "PUT" or "delete" in query
+    host = (request.has("host") and request.headers["Host"]) or ""
+    answers = {
+        "refuses checksums": checksum
+        and Answer(400, "InvalidArgument", f"Unsupported header '{checksum}' received for this API call."),
+        "does not know checksums": checksum and Answer(501, "NotImplemented", _HEADER),
+        "wants Content-MD5": body
+        and not request.has("content-md5")
+        and Answer(400, "MissingContentMD5", "Missing required header for this request: Content-Md5."),
+        "no bulk delete": "delete" in query and Answer(501, "NotImplemented", _HEADER),
+        "bulk delete is InvalidArgument": "delete" in query and Answer(400, "InvalidArgument", "Invalid argument."),
+        "bulk delete is not allowed": "delete" in query and Answer(405, "MethodNotAllowed"),
+        "no conditions": writes and request.has(*_CONDITIONS) and Answer(501, "NotImplemented", _HEADER),
+        "HEAD is forbidden": head and Answer(403, "AccessDenied"),
+        "HEAD is not allowed": head and Answer(405, "MethodNotAllowed"),
+        "no parts": "uploads" in query and Answer(501, "NotImplemented", "Multipart is not implemented."),
+        "error in a 200": request.completes_parts and first and Answer(200, "InternalError", "Please try again."),
+        "wants the bucket in its host": not host.startswith(f"{bucket}.")
+        and Answer(403, "SecondLevelDomainForbidden", "Please use virtual hosted style to access."),
+        "wants region eu-west-1": f"/{REGION}/" not in request.headers.get("Authorization", "")
+        and Answer(400, "AuthorizationHeaderMalformed", "The region is wrong.", more=f"<Region>{REGION}</Region>"),
+        "redirects": f"/{REGION}/" not in request.headers.get("Authorization", "")
+        and Answer(307, "TemporaryRedirect", headers={"x-amz-bucket-region": REGION}),
+        "web page": Answer(200, ""),
+        "web page of an error": Answer(400, ""),
+        "expired": Answer(400, "ExpiredToken", "The provided token has expired."),
+        "invalid request": Answer(400, "InvalidRequest", "This request is not wanted here."),
+        "full": request.method == "PUT" and Answer(507, "XMinioStorageFull", "No space is left."),
+    }
+    return {manner: found or None for manner, found in answers.items()}
+
+
+def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:
+    """Return a request as a server of these manners understands it."""
+    if "ignores conditions" in manners or ("ignores conditions of parts" in manners and request.completes_parts):
+        kept = {name: value for name, value in request.headers.items() if name.lower() not in _CONDITIONS}
+        request = replace(request, headers=kept) if request.method in ("PUT", "POST") else request
+    if {"wants the bucket in its host", "bucket in its host"} & manners:
+        request = replace(request, path=f"/{bucket}{request.path}", headers={**request.headers, "Host": "localhost"})
+    return request

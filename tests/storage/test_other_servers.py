@@ -1,0 +1,142 @@
+"""Servers that speak S3 otherwise than AWS: runs work there, or are refused with what is missing and what to do."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from share_dist import errors
+from share_dist.storage import check, open_run, open_store
+from share_dist.storage.s3 import S3Store
+from share_dist.studies.bad_s3 import Schedule
+
+QUIET = Schedule(seed=0, share=0.0)
+
+
+@pytest.fixture
+def server(bucket, bad_bucket):
+    """A function of manners: the address of a place in a bucket whose server has them."""
+
+    def with_manners(*manners):
+        with_manners.proxy = bad_bucket(QUIET)
+        with_manners.proxy.manners = set(manners)
+        return bucket
+
+    return with_manners
+
+
+def refused(address):
+    """What opening a run says, which the doctor says too; nothing stays behind."""
+    with pytest.raises(errors.BucketRefused) as caught:
+        open_run(address, "{}")
+    (finding,) = check(address)
+    assert finding.remedy == str(caught.value).splitlines()[-1].strip()
+    assert not [key for key in ("AKIAONTHISMACHINE", "opens-nothing") if key in str(caught.value)]
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "manner",
+    [
+        *("refuses checksums", "does not know checksums", "wants Content-MD5", "no bulk delete"),
+        *("bulk delete is InvalidArgument", "bulk delete is not allowed", "HEAD is forbidden", "HEAD is not allowed"),
+        *("error in a 200", "wants region eu-west-1", "redirects"),
+    ],
+)
+def test_a_run_is_opened_written_read_and_deleted_on_a_server_that(server, manner):
+    store = open_store(server(manner))
+    run, large = open_run(store.uri(), "{}"), os.urandom(20 << 20)
+    for key, data in (("stage/large", large), ("stage/small", b"1"), ("stage/manifest.json", b"{}"), ("empty", b"")):
+        run.write_once(key, data)
+        run.write_once(key, data)
+        with pytest.raises(errors.OtherRun):
+            run.write_once(key, b"other")
+        assert (run.exists(key), run.read(key)) == (True, data)
+    assert not run.exists("nowhere")
+    run.delete("stage")
+    assert run.list() == ["config.json", "empty"]
+
+
+def test_what_a_run_asks_is_all_asked_beforehand_and_nothing_stays(server):
+    address = server()
+    assert check(address)[0].ok
+    asked = {
+        (method, *sorted(set(path.partition("?")[2].replace("=", "&").split("&")) & {"uploads", "uploadId", "delete"}))
+        for method, path in server.proxy.log
+    }
+    assert asked == {
+        *(("GET",), ("HEAD",), ("PUT",), ("DELETE",)),
+        *(("POST", "uploads"), ("PUT", "uploadId"), ("POST", "uploadId"), ("DELETE", "uploadId"), ("POST", "delete")),
+    }
+    assert len(server.proxy.log) == 18
+    store = open_store(address)
+    assert isinstance(store, S3Store)
+    assert store.list() == []
+    assert not store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads")
+
+
+@pytest.mark.parametrize(
+    ("manner", "fact", "remedy"),
+    [
+        ("no conditions", "NotImplemented to s3:PutObject with If-None-Match", "Runs need conditional writes"),
+        ("ignores conditions", "a put with If-None-Match was done all the same", "use a newer server"),
+        ("ignores conditions of parts", "an upload in parts with If-None-Match was done all", "use a newer server"),
+        ("no parts", "NotImplemented to s3:PutObject in parts", "use a newer server, or a folder"),
+        ("wants the bucket in its host", "name in its host", "configure set s3.addressing_style virtual"),
+        ("web page", "no S3 server", "Set AWS_ENDPOINT_URL"),
+        ("web page of an error", "no S3 server (400)", "https:// if that is what it speaks"),
+        ("expired", "does not accept these credentials (ExpiredToken)", "the same command again: it goes on"),
+        ("invalid request", "400 InvalidRequest: This request is not wanted here", "Compare AWS_ENDPOINT_URL"),
+        ("full", "is full (XMinioStorageFull)", "Free some space"),
+    ],
+)
+def test_a_server_on_which_no_run_can_work_is_told_with_the_reason_at_once(server, manner, fact, remedy):
+    address = server(manner)
+    said = refused(address)
+    assert fact in said.splitlines()[0]
+    assert remedy in said.splitlines()[-1]
+    assert "later" not in said
+    # Twice what opening asks at most, for `open_run` and `check`: nothing is asked again that time cannot mend.
+    assert len(server.proxy.log) <= 2 * 18
+    server.proxy.manners = set()
+    assert open_store(address).list() == []
+
+
+@pytest.mark.parametrize(
+    ("manner", "value", "other"),
+    [
+        ("refuses checksums", "when_supported", "when_required"),
+        ("does not know checksums", "when_supported", "when_required"),
+        ("wants Content-MD5", "when_supported", "when_required"),
+    ],
+)
+def test_the_usual_variables_about_checksums_are_obeyed_and_named(server, monkeypatch, manner, value, other):
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", value)
+    assert f"Set AWS_REQUEST_CHECKSUM_CALCULATION={other}" in refused(server(manner))
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", other)
+    assert check(server(manner))[0].ok
+
+
+@pytest.mark.parametrize("value", ["when_supported", "when_required"])
+def test_a_large_object_has_checksums_of_its_parts_exactly_when_they_are_asked_for(bucket, monkeypatch, value):
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", value)
+    store = open_store(bucket)
+    assert isinstance(store, S3Store)
+    store.write_once("large", bytes(20 << 20))
+    place = store.place("large")
+    found = store.client.head_object(**place.names, ChecksumMode="ENABLED")
+    assert ("ChecksumCRC32" in found) == (value == "when_supported")
+
+
+def test_of_a_refused_bulk_delete_every_object_is_deleted_and_a_denied_one_is_told(server, bucket):
+    store = open_store(server("no bulk delete"))
+    for number in range(40):
+        store.write_once(f"many/{number}", b"1")
+    store.delete("many")
+    assert store.list() == []
+    store.write_once("many/1", b"1")
+    store.write_once("many/2", b"2")
+    server.proxy.denied.add("delete")
+    with pytest.raises(errors.BucketRefused, match="does not allow s3:DeleteObject"):
+        store.delete("many")
