@@ -123,7 +123,7 @@ class RepairFailed(ShareDistError):
     exit_status: ClassVar[int] = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """One line of a health check: what was looked at, whether it is well, and what to do if not."""
 

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "share_dist"
 ROOMS = """
-    errors seeds compiled geometry storage body camera scene render data models fitting losses metrics survey landscape
-    rome video learning report fleet training config recipes loop sweep studies ops cli
+    errors masking seeds compiled geometry storage body camera scene render data models fitting losses metrics survey
+    landscape rome video learning report fleet training config recipes loop sweep studies ops cli
 """.split()
 RAY_ROOMS = {"fleet", "training", "sweep", "studies", "ops", "cli"}
 ONLY_IN = {

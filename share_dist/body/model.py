@@ -114,7 +114,7 @@ def load_body(config: BodyConfig = BodyConfig()) -> Body:
         DamagedFile: an array is missing, misshapen, or not finite; or the built-in figure was altered.
     """
     if config.folder is not None:
-        path = find_body_file(config.folder, config.gender)
+        path = find_body_file(config.folder.expanduser(), config.gender)
         return body_from_arrays(read_body_arrays(path), f"smpl-{config.gender}")
     body = body_from_arrays(read_body_arrays(FIGURE_FILE), "figure", is_builtin=True)
     if body.hash != FIGURE_HASH:

@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
 from share_dist import errors
-from share_dist.cli.commands import COMMANDS
-from share_dist.cli.say import PlainFormatter, complain, say
-from share_dist.recipes import RECIPES
-from share_dist.storage import taken_over
+from share_dist.cli.output import prepare_output
+from share_dist.cli.say import complain, nobody_reads, say
+from share_dist.masking import masked_words, without_words
 
 EXIT_STATUSES = (
     "0 done, 1 doctor, lint, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
     "130 stopped"
 )
+_NOBODY_READS = 141
+"""As a shell reports a program that SIGPIPE ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line, print the error of a user's making, and return the exit status of `EXIT_STATUSES`."""
     words = list(sys.argv[1:] if argv is None else argv)
-    handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for noisy in ("matplotlib", "numba", "OpenGL", "filelock", "urllib3", "boto3", "botocore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    prepare_output()
+    try:
+        status = run_line(words)
+        return _NOBODY_READS if nobody_reads() else status
+    except SystemExit:
+        # A parser's own end, after help or a refusal.
+        if not nobody_reads():
+            raise
+        return _NOBODY_READS
+    except errors.ShareDistError as error:
+        message = without_words(str(error), words, masked_words(words))
+        complain(f"\n{type(error).__name__}: {message}")
+        return error.exit_status
+    except BrokenPipeError:
+        # A connection may break too, and that must not pass unseen.
+        if not nobody_reads():
+            raise
+        return _NOBODY_READS
+    except KeyboardInterrupt:
+        return _stopped()
+
+
+def run_line(words: list[str]) -> int:
+    """Run the command that the first word names on the rest of the line."""
+    # Only now, so that whatever keeps a package from being imported is answered as other errors are.
+    from share_dist.cli.commands import COMMANDS
+    from share_dist.cli.line import with_home
+
     if not words or words[0] in ("-h", "--help"):
         say(usage())
         return 0 if words else errors.ShareDistError.exit_status
-    try:
-        return run_command(words[0], words[1:])
-    except errors.ShareDistError as error:
-        complain(f"\n{type(error).__name__}: {error}")
-        return error.exit_status
-    except KeyboardInterrupt:
-        lost = taken_over()
-        if lost:
-            complain(f"\n{type(lost).__name__}: {lost}")
-            return lost.exit_status
-        complain("\nStopped. Run the same command again to go on from here.")
-        return 130
+    if words[0] not in COMMANDS:
+        hint = errors.nearest_name(words[0], COMMANDS)
+        raise errors.BadSetting(f"there is no command '{words[0]}'{hint}\n  See share-dist --help.")
+    return COMMANDS[words[0]](with_home(words[1:]))
 
 
-def run_command(name: str, words: list[str]) -> int:
-    """Run the named command on the rest of the line."""
-    if name not in COMMANDS:
-        hint = errors.nearest_name(name, COMMANDS)
-        raise errors.BadSetting(f"there is no command '{name}'{hint}\n  See share-dist --help.")
-    return COMMANDS[name](words)
+def _stopped() -> int:
+    from share_dist.storage import taken_over
+
+    lost = taken_over()
+    if lost:
+        complain(f"\n{type(lost).__name__}: {lost}")
+        return lost.exit_status
+    complain("\nStopped. Run the same command again to go on from here.")
+    return 130
 
 
 def usage() -> str:
     """What `share-dist --help` prints: the commands and the recipes, a line each."""
+    from share_dist.cli.commands import COMMANDS
+    from share_dist.recipes import RECIPES
+
     lines = ["usage: share-dist COMMAND [RECIPE] [options]", "", "commands:"]
     lines += [f"  {name:10} {first_line(run)}" for name, run in COMMANDS.items()]
     lines += ["", "recipes:"]

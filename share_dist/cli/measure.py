@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from share_dist import errors
+from share_dist.cli.line import read_line
 from share_dist.cli.say import say
 
 
@@ -29,7 +28,7 @@ def bench(words: list[str]) -> int:
         return 0 if words else 2
     if words[0] not in BENCHES:
         raise errors.BadSetting(f"there is no bench '{words[0]}'{errors.nearest_name(words[0], BENCHES)}")
-    options = tyro.cli(BenchOptions, prog=f"share-dist bench {words[0]}", args=words[1:])
+    options = read_line(BenchOptions, words[1:], prog=f"share-dist bench {words[0]}")
     run_bench(words[0], options.json)
     return 0
 
@@ -50,7 +49,7 @@ def chaos(words: list[str]) -> int:
     from share_dist.studies.benches import keeping
     from share_dist.studies.chaos import report, run_chaos
 
-    options = tyro.cli(ChaosOptions, prog="share-dist chaos", args=words, description=chaos.__doc__)
+    options = read_line(ChaosOptions, words, prog="share-dist chaos", description=chaos.__doc__)
     with keeping(options.json) as figures:
         figures |= {"command": f"share-dist chaos --seed {options.seed}", **run_chaos(options.seed)}
     say(report(figures))

@@ -7,9 +7,8 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import tyro
-
 from share_dist import errors
+from share_dist.cli.line import read_line
 from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
 from share_dist.cli.say import say
 
@@ -23,7 +22,7 @@ def node_agent(words: list[str]) -> int:
     """Drain this worker node when its cloud announces that it will be taken; runs as long as Ray does."""
     from share_dist.ops.node_agent import NodeAgentConfig, run_agent
 
-    return run_agent(tyro.cli(NodeAgentConfig, prog="share-dist node-agent", args=words))
+    return run_agent(read_line(NodeAgentConfig, words, prog="share-dist node-agent"))
 
 
 def submit(words: list[str]) -> int:
@@ -31,10 +30,10 @@ def submit(words: list[str]) -> int:
     from share_dist.ops.submit import Submission, SubmitConfig
     from share_dist.ops.submit import submit as run_submission
 
-    config, line = tyro.cli(
+    config, line = read_line(
         SubmitConfig,
+        words,
         prog="share-dist submit COMMAND [RECIPE] [options of both]",
-        args=words,
         description=submit.__doc__,
         return_unknown_args=True,
     )
@@ -106,7 +105,7 @@ def explain(words: list[str]) -> int:
     from share_dist.ops.explain import explain as find_out
     from share_dist.ops.explain import explanation
 
-    options = tyro.cli(ExplainOptions, prog="share-dist explain", args=words, description=explain.__doc__)
+    options = read_line(ExplainOptions, words, prog="share-dist explain", description=explain.__doc__)
     findings = find_out(options.address or os.environ.get("RAY_ADDRESS") or "auto")
     say(explanation(findings))
     return 0 if all(finding.ok for finding in findings) else 1
@@ -131,7 +130,7 @@ def doctor(words: list[str]) -> int:
     from share_dist.body import BodyConfig
     from share_dist.ops.doctor import all_findings, cluster_table, doctor_table, examine
 
-    options = tyro.cli(DoctorOptions, prog="share-dist doctor", args=words, description=doctor.__doc__)
+    options = read_line(DoctorOptions, words, prog="share-dist doctor", description=doctor.__doc__)
     address = options.address or os.environ.get("RAY_ADDRESS")
     if address:
         from share_dist.ops.examine import examine_cluster

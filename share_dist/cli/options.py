@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 
 from share_dist import errors
+from share_dist.cli.line import read_line
 from share_dist.config import RunConfig
 from share_dist.recipes import RECIPES, find_recipe
 
@@ -77,10 +78,10 @@ def read_options(
             raise errors.BadSetting(f"`share-dist {command}` needs a recipe first: {', '.join(RECIPES)}.")
     recipe = words[0]
     folder = folder or (recipe if command in ("share", "train") else f"{recipe}-{command}")
-    options = tyro.cli(
+    options = read_line(
         kind,
+        words[1:],
         prog=f"share-dist {command} {recipe}",
-        args=words[1:],
         default=kind(out=f"runs/{folder}", config=config or find_recipe(recipe)),
         description=(description or "").partition("\n")[0],
     )

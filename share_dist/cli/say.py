@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
+import os
+import select
 import sys
+from typing import TextIO
 
-from share_dist.errors import printable_lines
+from share_dist.errors import StorageFull, printable_lines
+from share_dist.masking import without_password
 
 
 def say(text: object = "", end: str = "\n") -> None:
-    """Print what a command found."""
-    print(printable_lines(text), end=end, flush=True)
+    """Print what a command found.
+
+    Raises:
+        errors.StorageFull: the output goes into a file, and its disk is full.
+    """
+    try:
+        print(printable_lines(text), end=end, flush=True)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _send_nowhere(sys.stdout)
+        raise StorageFull(
+            f"the output could not be written: {error.strerror}.\n  Make room there, or send it elsewhere."
+        ) from error
 
 
 def complain(text: object) -> None:
@@ -18,9 +36,32 @@ def complain(text: object) -> None:
     print(printable_lines(text), file=sys.stderr, flush=True)
 
 
+def nobody_reads() -> bool:
+    """Whether the reader of the output went away, as in `share-dist ls runs | head -1`; then nothing more is sent."""
+    try:
+        watch = select.poll()
+        watch.register(sys.stdout, 0)
+        sys.stdout.flush()
+        closed = any(event & select.POLLERR for _, event in watch.poll(0))
+    except BrokenPipeError:
+        closed = True
+    except io.UnsupportedOperation:
+        return False  # a test's own stream
+    if closed:
+        _send_nowhere(sys.stdout)
+    return closed
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """Give what is left in a stream's buffer a place to go when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 class PlainFormatter(logging.Formatter):
     """Lines of a log, in which no message can look like the beginning of another one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Lay out a record, each further line of it moved to the right."""
-        return printable_lines(super().format(record)).replace("\n", "\n    ")
+        """Lay out a record, each further line of it moved to the right, and without passwords."""
+        return printable_lines(without_password(super().format(record))).replace("\n", "\n    ")

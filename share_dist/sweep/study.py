@@ -19,6 +19,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from share_dist import errors
+from share_dist.masking import MASK, without_password
 from share_dist.storage import FolderStore, Store, refuse_differences, writing
 
 JOURNAL = "study.journal"
@@ -113,6 +114,13 @@ def open_database(url: str) -> BaseStorage:
         raise errors.BadSetting(f"the study's storage is no address that can be read{_WANTED}") from None
     if not address.drivername.startswith("postgresql") or not address.database:
         raise errors.BadSetting(f"the study's storage is an address of {address.drivername}{_WANTED}")
+    # Behind the user's name one @ ends the password. With a second one, what follows the first is taken for the host,
+    # which is asked for and named in errors.
+    if url.partition("://")[2].partition(":")[2].count("@") > 1:
+        raise errors.BadSetting(
+            "the study's storage has more than one @ behind the user's name, so that its host cannot be told from its "
+            "password.\n  Write %40 for an @ in the password, or keep the password in ~/.pgpass."
+        )
     try:
         return _Database(url, engine_kwargs={"pool_pre_ping": True})
     except ImportError as error:
@@ -128,7 +136,8 @@ def _refusal(address: URL, error: Exception) -> str:
     where = f"{address.host}:{address.port or 5432}/{address.database}"
     text = (str(getattr(error, "orig", None) or error).strip() or type(error).__name__).splitlines()[0]
     if address.password:
-        text = text.replace(str(address.password), "***")
+        text = text.replace(str(address.password), MASK)
+    text = without_password(text)
     if "password" in text:
         remedy = "Put the right one into ~/.pgpass or PGPASSWORD."
     elif "does not exist" in text or "connection" not in text:

@@ -159,6 +159,20 @@ def test_a_wrong_password_is_refused_and_never_shown(postgres):
     assert "~/.pgpass or PGPASSWORD" in message
 
 
+@pytest.mark.parametrize("password", ["right@horse", "right@horse/x", "@horse@", "right@horse:1", "a@horse/d?x"])
+def test_a_password_with_an_at_sign_is_refused_before_its_end_is_asked_for_as_a_host(password):
+    with pytest.raises(errors.BadSetting) as refused:
+        open_database(f"postgresql://sweeper:{password}@127.0.0.1:9/postgres")
+    message = str(refused.value)
+    assert "%40" in message or "no address that can be read" in message
+    assert "horse" not in message
+
+
+@pytest.mark.parametrize("password", ["horse%40right", "horse/1", "horse:1", "horse#1", "horse%20right", "horse?x=1"])
+def test_no_sign_of_a_password_makes_it_seen_when_the_server_is_away(password):
+    refusal(f"postgresql://sweeper:{password}@127.0.0.1:9/postgres")
+
+
 def test_a_database_that_is_not_there_is_refused_with_how_to_make_one(postgres):
     message = refusal(postgres.url("nowhere"))
     assert 'database "nowhere" does not exist' in message

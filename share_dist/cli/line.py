@@ -1,0 +1,65 @@
+"""The words of a command line: `~` is a home folder wherever it stands, and no message repeats a password."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar, overload
+
+import tyro
+
+from share_dist.errors import BadSetting
+from share_dist.masking import masked_words
+
+EXPANDED_WHERE_USED = ("body.folder", "scene.background-folder")
+"""Settings by which a run is known again, and that stand in its folder as they were written, with their `~`."""
+
+Options = TypeVar("Options")
+
+
+def with_home(words: Sequence[str]) -> list[str]:
+    """Return the words with `~` expanded, as a shell does it for `--out ~/x` but not for `--out=~/x` or '~/x'.
+
+    Raises:
+        errors.BadSetting: there is no such user, or this one has no home.
+    """
+    expanded = []
+    for before, word in zip(("", *words), words, strict=False):
+        option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        name = (option or before).lstrip("-").replace("_", "-")
+        home = _expanded(value) if value.startswith("~") else value
+        expanded.append(word if name in EXPANDED_WHERE_USED else option + equals + home)
+    return expanded
+
+
+def _expanded(place: str) -> str:
+    found = os.path.expanduser(place)
+    if found.startswith("~"):
+        user = place.partition("/")[0].removeprefix("~")
+        why = f"there is no user '{user}' here" if user else "HOME is not set, and this account has no other home"
+        raise BadSetting(
+            f"{place} names no folder: {why}.\n  Give the full path, or ./{place} for a folder of that name."
+        )
+    return found
+
+
+@overload
+def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Options: ...
+@overload
+def read_line(
+    kind: type[Options], words: Sequence[str], *, return_unknown_args: Literal[True], **how: Any
+) -> tuple[Options, list[str]]: ...
+def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Any:
+    """Read words into a dataclass; a word that does not fit ends the program, naming the nearest that does.
+
+    Args:
+        kind: which options.
+        words: the rest of the line.
+        how: what else `tyro.cli` is told.
+    """
+    masked = masked_words(words)
+    if masked != list(words):
+        # What tyro says of a wrong line is laid out in a box, where a password can no longer be found. So it reads the
+        # line without passwords first, and ends here if there is something wrong with it.
+        tyro.cli(kind, args=masked, **how)
+    return tyro.cli(kind, args=words, **how)
