@@ -1,46 +1,24 @@
-"""SMPL files on disk: their known names, a pickle reader that runs no stranger's code, and checks of every array."""
+"""SMPL files on disk: read in every form that people have them in, and every array checked."""
 
 from __future__ import annotations
 
-import os
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from share_dist.errors import BodyFilesMissing, DamagedFile, UnsafePickle
+from share_dist.body.npz import MAGIC, Bounded, NpzArrays, read_npy
+from share_dist.body.recorded import plain_array, unwrapped
+from share_dist.errors import DamagedFile, ShareDistError
 
-KNOWN_NAMES = {
-    "neutral": (
-        "SMPL_NEUTRAL.npz",
-        "SMPL_NEUTRAL.pkl",
-        "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
-        "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
-    ),
-    "male": (
-        "SMPL_MALE.npz",
-        "SMPL_MALE.pkl",
-        "basicmodel_m_lbs_10_207_0_v1.1.0.pkl",
-        "basicmodel_m_lbs_10_207_0_v1.0.0.pkl",
-        "basicModel_m_lbs_10_207_0_v1.0.0.pkl",
-    ),
-    "female": (
-        "SMPL_FEMALE.npz",
-        "SMPL_FEMALE.pkl",
-        "basicmodel_f_lbs_10_207_0_v1.1.0.pkl",
-        "basicmodel_f_lbs_10_207_0_v1.0.0.pkl",
-        "basicModel_f_lbs_10_207_0_v1.0.0.pkl",
-    ),
-}
-REGISTER_AT = {
-    "neutral": "smplify.is.tue.mpg.de",
-    "male": "smpl.is.tue.mpg.de",
-    "female": "smpl.is.tue.mpg.de",
-}
+MOST_BYTES = 512 << 20
+"""The largest official files, 300 shape directions as escaped text, have 0.25 GB."""
+
+
 ARRAY_SHAPES: dict[str, tuple[int, ...]] = {
     "v_template": (6890, 3),
     "f": (13776, 3),
@@ -50,6 +28,10 @@ ARRAY_SHAPES: dict[str, tuple[int, ...]] = {
     "weights": (6890, 24),
     "kintree_table": (2, 24),
 }
+
+
+LARGEST = {"v_template": 10.0, "shapedirs": 10.0, "posedirs": 100.0, "J_regressor": 10.0, "weights": 1.05}
+"""The largest size of a number in each array of floats, far above any body's: metres, and shares of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,162 +47,129 @@ class BodyArrays:
     parents: Int32[np.ndarray, "24"]
 
 
-def find_body_file(folder: Path, gender: str) -> Path:
-    """Return the first file with a known name for this gender, also one folder down in `smpl/`.
+def _opened(path: Path) -> RawIOBase:
+    # Imported here and below: a process that needs only the built-in figure would pay for what it does not use.
+    from share_dist.storage import open_given
+
+    return open_given(path, MOST_BYTES).detach()
+
+
+def read_body_arrays(path: Path, opened: Callable[[Path], RawIOBase] = _opened) -> BodyArrays:
+    """Read and check one body file: a pickle of any age, an .npz or an .npy, whatever its name.
+
+    Args:
+        path: the file.
+        opened: opens it; the default refuses pipes and files that are too large.
 
     Raises:
-        BodyFilesMissing: there is none, or the folder cannot be read; says what was looked for and found.
-    """
-    places = [folder, folder / "smpl"]
-    for place in places:
-        for name in KNOWN_NAMES[gender]:
-            if (place / name).is_file() and os.access(place / name, os.R_OK):
-                return place / name
-    try:
-        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:12]) or "nothing, the folder is empty"
-    except OSError as error:
-        found = f"nothing, the folder cannot be read ({error.strerror})"
-    raise BodyFilesMissing(
-        f"no readable SMPL model for gender '{gender}' in {folder}.\n"
-        f"  Looked for: {', '.join(KNOWN_NAMES[gender])}\n"
-        f"  Found:      {found}\n"
-        f"  SMPL may not be redistributed: register at {REGISTER_AT[gender]} and set body.folder,\n"
-        "  or leave body.folder out to try everything on the built-in figure without a licence."
-    )
-
-
-def read_body_arrays(path: Path) -> BodyArrays:
-    """Read and check one body file, .npz or .pkl.
-
-    Raises:
-        UnsafePickle: the pickle names a class outside numpy, scipy.sparse and chumpy.
-        DamagedFile: unreadable, or an array is missing, misshapen or not finite.
+        UnsafePickle: it names a class outside numpy, scipy.sparse and chumpy.
+        DamagedFile: unreadable, something else than a body, or an array is missing, misshapen or out of range.
     """
     try:
-        raw = _read_npz(path) if path.suffix == ".npz" else _read_pickle(path)
-    except UnsafePickle:
+        with Bounded(opened(path)) as file:
+            return _checked_arrays(_content(file, path), path)
+    except ShareDistError:
         raise
     except Exception as error:
-        # Unpickling and unzipping damaged bytes can raise almost anything; the user's remedy is always the same.
+        # Damaged bytes can raise almost anything; the user's remedy is always the same.
         raise DamagedFile(
             f"{path} cannot be read as a body file ({type(error).__name__}: {error}).\n"
             "  Copy or download the file again, and compare its size with the original's."
         ) from error
-    return _checked_arrays(raw, path)
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as content:
-        return {name: content[name] for name in content.files if name in ARRAY_SHAPES}
-
-
-def _read_pickle(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        content = _SafeUnpickler(file, path).load()
+def _content(file: Bounded, path: Path) -> Mapping[str, Any]:
+    start = file.peek(len(MAGIC))
+    if start.startswith(b"PK\x03\x04") and (found := NpzArrays(file, ARRAY_SHAPES, path, MOST_BYTES)):
+        return found
+    content = unwrapped(read_npy(file, path) if start.startswith(MAGIC) else _pickled(file, path))
     if not isinstance(content, dict):
-        raise TypeError(f"holds a {type(content).__name__}, not a dictionary of arrays")
+        raise TypeError("it holds no dictionary of arrays")
     return content
 
 
-class _ChumpyStandIn:
-    """Takes the place of every chumpy class: official SMPL pickles hold some, and chumpy no longer installs."""
+def _pickled(file: Bounded, path: Path) -> Any:
+    from share_dist.body.pickles import read_pickle
+    from share_dist.storage import HEAD_BYTES, other_kind
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Accept and ignore what the pickle passes; its state follows."""
-
-    def __setstate__(self, state: Any) -> None:
-        self.__dict__.update(state if isinstance(state, dict) else {})
-
-    def array(self) -> np.ndarray:
-        """The value: `x` of a plain Ch, or the picked elements of a `chumpy.reordering.Select`."""
-        state = self.__dict__
-        if "x" in state:
-            return _plain_array(state["x"])
-        if "a" in state and "idxs" in state:
-            picked = _plain_array(state["a"]).ravel()[np.asarray(state["idxs"], np.int64)]
-            return picked.reshape(state["preferred_shape"]) if "preferred_shape" in state else picked
-        raise TypeError("a chumpy expression that is neither a plain array nor a selection")
-
-
-class _SafeUnpickler(pickle.Unpickler):
-    """Loads arrays, sparse matrices and chumpy's stand-ins, and refuses every other class by name."""
-
-    ALLOWED = {
-        "numpy": {"ndarray", "dtype"},
-        "numpy.core.multiarray": {"_reconstruct", "scalar"},
-        "numpy._core.multiarray": {"_reconstruct", "scalar"},
-        "numpy.core.numeric": {"_frombuffer"},
-        "numpy._core.numeric": {"_frombuffer"},
-        "_codecs": {"encode"},
-    }
-    SPARSE = {"csc_matrix", "csr_matrix", "coo_matrix", "csc_array", "csr_array", "coo_array"}
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        # Python 2 wrote the official files; latin1 keeps their array bytes as they are.
-        super().__init__(file, encoding="latin1")
-        self.path = path
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Resolve a class of the few that hold numbers, or refuse."""
-        if module.split(".")[0] == "chumpy":
-            return _ChumpyStandIn
-        if module.startswith("scipy.sparse") and name in self.SPARSE:
-            import scipy.sparse  # only official files need it, and it takes a fifth of a second
-
-            return getattr(scipy.sparse, name)
-        if name in self.ALLOWED.get(module, ()):
-            return super().find_class(module, name)
-        raise UnsafePickle(
-            f"{self.path} asks for {module}.{name}, which is not a class that a body file needs.\n"
-            "  Allowed: numpy arrays, scipy.sparse matrices, chumpy arrays. Loading others can run hidden code.\n"
-            "  Get the file from the SMPL site again, or save its arrays as .npz with numpy.savez."
+    file.seek(0)
+    if (kind := other_kind(file.peek(HEAD_BYTES)[:HEAD_BYTES])) is not None:
+        raise DamagedFile(
+            f"{path} is {kind}.\n"
+            "  It holds none of the arrays of a body. Name an SMPL file, .pkl or .npz, or the folder where it lies."
         )
-
-
-def _plain_array(value: Any) -> np.ndarray:
-    if isinstance(value, _ChumpyStandIn):
-        return value.array()
-    return value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+    return read_pickle(file, path)
 
 
 def _checked_arrays(raw: Mapping[str, Any], path: Path) -> BodyArrays:
-    arrays = {name: _checked_array(raw, name, shape, path) for name, shape in ARRAY_SHAPES.items()}
-    parents = arrays["kintree_table"][0].astype(np.int64).astype(np.int32)
-    parents[0] = -1
-    faces = arrays["f"].astype(np.int32)
+    floats = {name: _in_range(_array(raw, name, path), name, path) for name in LARGEST}
+    _require_sums(floats["weights"], "weights", 0.95, 1.05, path)
+    _require_sums(floats["J_regressor"], "J_regressor", 0.5, 1.5, path)
+    height_m = np.ptp(floats["v_template"][:, 1])
+    if height_m < 0.1:
+        raise _damaged(path, "v_template", f"a body {height_m:g} m high", "metres")
+    parents = _whole(_array(raw, "kintree_table", path)[0], "kintree_table", path)
     if (parents[1:] < 0).any() or (parents[1:] >= np.arange(1, 24)).any():
         raise _damaged(path, "kintree_table", f"parents {parents.tolist()}", "each joint after its parent")
+    faces = _whole(_array(raw, "f", path), "f", path)
     if faces.min() < 0 or faces.max() >= 6890:
         raise _damaged(path, "f", f"vertex numbers {faces.min()} to {faces.max()}", "0 to 6889")
-    floats = {name: np.array(arrays[name], np.float32, order="C") for name in _FLOAT_ARRAYS}
+    parents[0] = -1
     return BodyArrays(
         v_template=floats["v_template"],
-        faces=np.ascontiguousarray(faces),
+        faces=np.ascontiguousarray(faces, np.int32),
         shapedirs=floats["shapedirs"],
         posedirs=floats["posedirs"],
         joint_regressor=floats["J_regressor"],
         weights=floats["weights"],
-        parents=parents,
+        parents=parents.astype(np.int32),
     )
 
 
-_FLOAT_ARRAYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights")
-
-
-def _checked_array(raw: Mapping[str, Any], name: str, shape: tuple[int, ...], path: Path) -> np.ndarray:
+def _array(raw: Mapping[str, Any], name: str, path: Path) -> np.ndarray:
+    shape = ARRAY_SHAPES[name]
     if name not in raw:
-        raise _damaged(path, name, f"only {', '.join(sorted(map(str, raw))) or 'nothing'}", f"an array {shape}")
+        raise _damaged(path, name, f"only {', '.join(sorted(raw)) or 'nothing'}"[:500], f"an array {shape}")
     try:
-        array = _plain_array(raw[name])
-    except TypeError as error:
+        array = plain_array(raw[name])
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise _damaged(path, name, str(error), f"an array {shape}") from error
     if name == "shapedirs" and array.ndim == 3 and array.shape[2] > 10:
         array = array[:, :, :10]  # newer files carry up to 300 shape directions; HMR models estimate ten
     if array.shape != shape or array.dtype.kind not in "fiu":
         raise _damaged(path, name, f"shape {array.shape} of {array.dtype}", f"shape {shape} of numbers")
-    if not np.isfinite(array).all():
-        raise _damaged(path, name, f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite", "none")
     return array
+
+
+def _in_range(array: np.ndarray, name: str, path: Path) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = np.array(array, np.float32, order="C")
+    most = LARGEST[name]
+    # Minimum and maximum are NaN when any number is, and then neither comparison holds.
+    if not (single.min() >= -most and single.max() <= most):
+        strange = int((~np.isfinite(array)).sum())
+        numbers = f"numbers from {array.min():g} to {array.max():g}"
+        found = f"{strange} values that are NaN or infinite" if strange else numbers
+        raise _damaged(path, name, found, f"numbers from -{most:g} to {most:g}")
+    return single
+
+
+def _require_sums(array: np.ndarray, name: str, least: float, most: float, path: Path) -> None:
+    sums = array.sum(1)
+    if not (sums.min() >= least and sums.max() <= most):
+        raise _damaged(
+            path,
+            name,
+            f"rows that add up to {sums.min():g} to {sums.max():g}",
+            f"rows that add up to 1 (or {least:g} to {most:g})",
+        )
+
+
+def _whole(array: np.ndarray, name: str, path: Path) -> np.ndarray:
+    """The numbers of an array as int64, which only the root's parent may be too large for."""
+    if array.dtype.kind == "f" and not ((abs(array) <= 2**32) & (array == np.floor(array))).all():
+        raise _damaged(path, name, "numbers that are not whole", "whole numbers")
+    return array.astype(np.int64)
 
 
 def _damaged(path: Path, name: str, found: str, wanted: str) -> DamagedFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from share_dist.body.files import BodyArrays, find_body_file, read_body_arrays
+from share_dist.body.files import BodyArrays, read_body_arrays
+from share_dist.body.find import find_body_file
 from share_dist.errors import BadSetting, DamagedFile
 
 Gender = Literal["neutral", "male", "female"]
@@ -24,8 +26,8 @@ class BodyConfig:
     """Which body people wear."""
 
     folder: Path | None = None
-    """Folder with licensed SMPL files (.pkl or .npz). None means the built-in figure: SMPL may not be
-    redistributed, and everything must run without it."""
+    """Folder with licensed SMPL files (.pkl or .npz), as the download unpacks, or one such file. None means the
+    built-in figure: SMPL may not be redistributed, and everything must run without it."""
 
     gender: Literal["neutral", "male", "female"] = "neutral"
     """Which SMPL file to read; benchmarks and published HMR checkpoints use neutral. The built-in figure has
@@ -110,13 +112,15 @@ def load_body(config: BodyConfig = BodyConfig()) -> Body:
 
     Raises:
         BodyFilesMissing: the folder holds no SMPL file of that gender, or cannot be read.
+        BadSetting: the file that body.folder names is by its name another gender's.
         UnsafePickle: the file names a class outside numpy, scipy.sparse and chumpy.
-        DamagedFile: an array is missing, misshapen, or not finite; or the built-in figure was altered.
+        DamagedFile: it is something else than a body, or an array is missing, misshapen or out of range; or the
+            built-in figure was altered.
     """
     if config.folder is not None:
         path = find_body_file(config.folder.expanduser(), config.gender)
         return body_from_arrays(read_body_arrays(path), f"smpl-{config.gender}")
-    body = body_from_arrays(read_body_arrays(FIGURE_FILE), "figure", is_builtin=True)
+    body = body_from_arrays(read_body_arrays(FIGURE_FILE, io.FileIO), "figure", is_builtin=True)
     if body.hash != FIGURE_HASH:
         raise DamagedFile(
             f"the built-in figure in {FIGURE_FILE} has hash {body.hash[:12]}…, but {FIGURE_HASH[:12]}… belongs to "

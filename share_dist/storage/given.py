@@ -24,12 +24,12 @@ _KINDS = {
 }
 
 
-def open_given(path: Path | str) -> BinaryIO:
+def open_given(path: Path | str, most_bytes: int | None = None) -> BinaryIO:
     """Open a file that somebody named, without ever waiting for a pipe's other end.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as `open`.
-        errors.DamagedFile: it is a pipe, a socket or a device.
+        errors.DamagedFile: it is a pipe, a socket or a device, or larger than any file of its kind.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
@@ -40,7 +40,15 @@ def open_given(path: Path | str) -> BinaryIO:
             "  Write what it gives into a file, and name that one."
         )
     # A folder is refused here, by Python's own error.
-    return open(handle, "rb")
+    file = open(handle, "rb")
+    size = os.fstat(handle).st_size
+    if most_bytes is not None and size > most_bytes:
+        file.close()
+        raise errors.DamagedFile(
+            f"{path} has {size:,} bytes, but no file of its kind has more than {most_bytes:,}.\n"
+            "  Name the right file, or copy it again."
+        )
+    return file
 
 
 def read_given(path: Path | str, most_bytes: int = MOST_BYTES) -> bytes:
@@ -50,13 +58,7 @@ def read_given(path: Path | str, most_bytes: int = MOST_BYTES) -> bytes:
         FileNotFoundError, IsADirectoryError, PermissionError: as `open`.
         errors.DamagedFile: it is a pipe, a socket or a device, or larger than any file of its kind.
     """
-    with open_given(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > most_bytes:
-            raise errors.DamagedFile(
-                f"{path} has {size:,} bytes, but no file of its kind has more than {most_bytes:,}.\n"
-                "  Name the right file, or copy it again."
-            )
+    with open_given(path, most_bytes) as file:
         return file.read()
 
 
