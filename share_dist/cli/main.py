@@ -11,7 +11,7 @@ from share_dist.cli.say import complain, nobody_reads, say
 from share_dist.masking import masked_words, without_words
 
 EXIT_STATUSES = (
-    "0 done, 1 doctor, lint, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
+    "0 done, 1 doctor, lint, ls, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
     "130 stopped"
 )
 _NOBODY_READS = 141

@@ -7,14 +7,17 @@ from share_dist.cli.say import say
 
 def ls(words: list[str]) -> int:
     """List the runs in a folder or a bucket: what each is, how far it came, how large it is."""
-    from share_dist.ops import find_runs, runs_table
+    from share_dist.ops import look, runs_table
 
     if len(words) != 1 or words[0].startswith("-"):
         say("usage: share-dist ls URI\n\nList the runs at or below URI, a folder or s3://bucket/folder.")
         return 0 if words and words[0] in ("-h", "--help") else 2
-    runs = find_runs(words[0])
-    say(runs_table(runs) if runs else f"There is no run at or below {words[0]}.")
-    return 0
+    runs, others = look(words[0])
+    if runs or others:
+        say(runs_table([*runs, *others]))
+    if not runs:
+        say(f"There is no run at or below {words[0]}.")
+    return 1 if any(row.damaged for row in (*runs, *others)) else 0
 
 
 def pull(words: list[str]) -> int:

@@ -8,12 +8,13 @@ here or on every node. This room knows nothing of how a run computes.
     ops.explain.explain(address)        -> Finding         why a run is not advancing
     ops.submit.submit(submission, …)    -> exit status     one line is one run on the cluster
     ops.node_agent.run_agent(config)    -> exit status     a spot notice drains the node
-    find_runs(uri), pull(uri), verify(uri)                 what is stored
+    look(uri), find_runs(uri), pull(uri), verify(uri)      what is stored
 """
 
 from share_dist.ops.doctor import doctor_table as doctor_table
 from share_dist.ops.doctor import examine as examine
 from share_dist.ops.listing import find_runs as find_runs
+from share_dist.ops.listing import look as look
 from share_dist.ops.listing import runs_table as runs_table
 from share_dist.ops.stored import pull as pull
 from share_dist.ops.stored import verify as verify
