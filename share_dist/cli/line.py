@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar
 
 import tyro
 
@@ -43,13 +43,7 @@ def _expanded(place: str) -> str:
     return found
 
 
-@overload
-def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Options: ...
-@overload
-def read_line(
-    kind: type[Options], words: Sequence[str], *, return_unknown_args: Literal[True], **how: Any
-) -> tuple[Options, list[str]]: ...
-def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Any:
+def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Options:
     """Read words into a dataclass; a word that does not fit ends the program, naming the nearest that does.
 
     Args:
@@ -57,6 +51,15 @@ def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Any:
         words: the rest of the line.
         how: what else `tyro.cli` is told.
     """
+    return _read(kind, words, how)
+
+
+def read_part_of_line(kind: type[Options], words: Sequence[str], **how: Any) -> tuple[Options, list[str]]:
+    """Read words into a dataclass, and return it with the words that are no options of it."""
+    return _read(kind, words, {"return_unknown_args": True, **how})
+
+
+def _read(kind: type, words: Sequence[str], how: dict[str, Any]) -> Any:
     masked = masked_words(words)
     if masked != list(words):
         # What tyro says of a wrong line is laid out in a box, where a password can no longer be found. So it reads the

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from share_dist import errors
-from share_dist.cli.line import read_line
+from share_dist.cli.line import read_line, read_part_of_line
 from share_dist.cli.options import RenderOptions, RunOptions, read_options, read_share_options
 from share_dist.cli.say import say
 
@@ -30,12 +30,11 @@ def submit(words: list[str]) -> int:
     from share_dist.ops.submit import Submission, SubmitConfig
     from share_dist.ops.submit import submit as run_submission
 
-    config, line = read_line(
+    config, line = read_part_of_line(
         SubmitConfig,
         words,
         prog="share-dist submit COMMAND [RECIPE] [options of both]",
         description=submit.__doc__,
-        return_unknown_args=True,
     )
     if not line or line[0].startswith("-"):
         raise errors.BadSetting("`share-dist submit` needs a command: share-dist submit share demo --out s3://…")
