@@ -17,6 +17,7 @@ import ray
 
 from share_dist.errors import Finding, WorkersLost
 from share_dist.fleet.config import FleetConfig
+from share_dist.fleet.cores import usable_cores
 from share_dist.fleet.reach import has_autoscaler, no_cluster, reach
 
 NAMESPACE = "share_dist"
@@ -112,7 +113,7 @@ def _init_here(config: FleetConfig) -> None:
     ray.init(
         address="local",
         namespace=NAMESPACE,
-        num_cpus=config.cpus or len(os.sched_getaffinity(0)),
+        num_cpus=config.cpus or usable_cores(),
         object_store_memory=config.object_store_mb * 1_000_000,
         include_dashboard=False,
         # Our actors have an environment of their own, so that processes started ahead of them would serve nobody.

@@ -22,7 +22,8 @@ class FleetConfig:
     it starts Ray on this machine."""
 
     cpus: int | None = None
-    """Cores that a Ray started here may use; None takes all that this process may run on."""
+    """Cores that a Ray started here may use; None takes all that this process may run on, but no more than its
+    container's quota pays for."""
 
     labels: str | None = None
     """Only nodes with these labels render, and evaluate without a GPU: ``share-role=render``. None takes every node
