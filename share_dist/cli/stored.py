@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from share_dist.cli.say import say
 
+_SHOWN = 20
+
 
 def ls(words: list[str]) -> int:
     """List the runs in a folder or a bucket: what each is, how far it came, how large it is."""
@@ -33,16 +35,27 @@ def pull(words: list[str]) -> int:
     return 0
 
 
+def _list(what: str, addresses: list[str]) -> None:
+    if addresses:
+        shown = "\n  ".join(addresses[:_SHOWN])
+        more = f"\n  and {len(addresses) - _SHOWN:,} more" if len(addresses) > _SHOWN else ""
+        say(f"\n{len(addresses):,} files are {what}:\n  {shown}{more}")
+
+
 def verify(words: list[str]) -> int:
-    """Compare everything finished in a folder or a bucket with the hashes in its manifests."""
+    """Compare all that is stored in a folder or a bucket with its hashes; name what is damaged, gone or foreign."""
     from share_dist.ops import verify as examine
 
     if len(words) != 1 or words[0].startswith("-"):
-        say("usage: share-dist verify URI\n\nCompare each object at or below URI with its manifest, and list damage.")
+        say("usage: share-dist verify URI\n\nCompare each object at or below URI with its hash, and list damage.")
         return 0 if words and words[0] in ("-h", "--help") else 2
     verdict = examine(words[0])
     say(f"\n{verdict.stages} stages with {verdict.objects} objects were compared: ", end="")
     say("each is what was stored." if not verdict.damage else f"{len(verdict.damage)} damaged.")
-    for problem in verdict.damage:
+    for problem in verdict.damage[:_SHOWN]:
         say(f"\n{problem}")
+    if len(verdict.damage) > _SHOWN:
+        say(f"\nand {len(verdict.damage) - _SHOWN:,} more.")
+    _list("not guarded, because an earlier version made them or their run is not finished", verdict.unguarded)
+    _list("part of no run, and were not compared", verdict.strays)
     return 1 if verdict.damage else 0

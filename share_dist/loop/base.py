@@ -17,7 +17,7 @@ from share_dist.loop.plans import everyday_plan, judge_plans, steer_plans
 from share_dist.loop.rounds import Run
 from share_dist.loop.start import checked_start, settled
 from share_dist.metrics import distances_mm, procrustes
-from share_dist.storage import inside, open_run
+from share_dist.storage import finish_run, inside, open_run, reopen_run, sealed
 from share_dist.survey import figures
 from share_dist.training import TrainingJob, snapshot_key, train
 
@@ -49,9 +49,11 @@ def run_base_training(config: RunConfig, out: str | Path) -> str:
     with Fleet(config.fleet, config.body, config.render) as fleet:
         run = Run(config, store, fleet)
         model = train(job, inside(store, "training"), fleet.pictures(plan), config.training)
+        reopen_run(store)
         store.overwrite("model.safetensors", model)
         store.overwrite("curve.json", json.dumps(everyday_curve(run), indent=1).encode())
-        store.overwrite("card.json", json.dumps(card_figures(run, model), indent=1).encode())
+        store.overwrite("card.json", sealed(card_figures(run, model)))
+        finish_run(store)
     return store.uri("model.safetensors")
 
 

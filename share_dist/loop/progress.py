@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 import time
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from share_dist.errors import ShareDistError
-from share_dist.storage import Store
+from share_dist.storage import Store, read_sealed, sealed
 
 log = logging.getLogger("share_dist")
 SECONDS = "seconds.json"
@@ -29,7 +28,7 @@ class StageProgress:
     def __init__(self, store: Store, expected_s: dict[str, float]):
         """Take the run's store and the stages in order, each with its expected seconds on two cores."""
         self.store, self.expected_s = store, expected_s
-        kept = json.loads(store.read(SECONDS)) if store.exists(SECONDS) else {"spent": {}, "finished": []}
+        kept = read_sealed(store, SECONDS) if store.exists(SECONDS) else {"spent": {}, "finished": []}
         self.seconds: dict[str, float] = kept["spent"]
         self.finished: list[str] = kept["finished"]
         self.done: set[str] = set()
@@ -79,7 +78,7 @@ class StageProgress:
 
     def _keep(self) -> None:
         kept = {"spent": self.seconds, "finished": self.finished}
-        self.store.overwrite(SECONDS, json.dumps(kept, indent=1).encode())
+        self.store.overwrite(SECONDS, sealed(kept))
 
     def say(self, line: str) -> None:
         """Print one line about what just happened."""

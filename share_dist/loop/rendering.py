@@ -10,7 +10,7 @@ from share_dist.errors import BadSetting, nearest_name, require_positive
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import EXTRA_DISTRIBUTIONS, MAIN_DISTRIBUTIONS, view_plan
 from share_dist.scene import SPLITS, Split
-from share_dist.storage import open_run
+from share_dist.storage import finish_run, open_run, reopen_run
 
 
 def run_rendering(config: RunConfig, out: str | Path, count: int, cameras: str, split: Split) -> None:
@@ -30,4 +30,6 @@ def run_rendering(config: RunConfig, out: str | Path, count: int, cameras: str, 
     plan = view_plan(config, known[cameras], split, "render")
     store = open_run(out, json.dumps(settings, indent=1, sort_keys=True))
     with Fleet(config.fleet, config.body, config.render) as fleet:
+        reopen_run(store)
         fleet.write_shards(plan, count, store)
+        finish_run(store)

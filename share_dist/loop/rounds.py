@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from share_dist import errors
 from share_dist.camera import Camera, low_discrepancy_pool
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, fit_landscape
 from share_dist.loop.plans import round_plan, steer_plans
 from share_dist.loop.progress import StageProgress
-from share_dist.models import blend_checkpoints
+from share_dist.models import blend_checkpoints, load_checkpoint, model_hash, read_card
 from share_dist.rome import Regions, choose_cameras, find_regions
 from share_dist.scene import ViewPlan, person_spaces
 from share_dist.seeds import derived_seed
-from share_dist.storage import Store, inside, once
+from share_dist.storage import MAKE_AGAIN, Store, inside, once
 from share_dist.survey import Survey
 from share_dist.training import TrainingJob, train
 
@@ -49,6 +50,35 @@ class Attempt:
     def row(self) -> dict[str, Any]:
         """One entry of `rounds` in summary.json."""
         return asdict(self)
+
+
+def keep_base(store: Store, base: bytes) -> None:
+    """Keep the base model with the run that begins with it.
+
+    Raises:
+        errors.DamagedFile: the run's own copy has changed since it was written.
+        errors.OtherRun: the run began with another model.
+    """
+    try:
+        store.write_once(BASE_MODEL, base)
+    except errors.OtherRun:
+        if _is_altered(store.read(BASE_MODEL), base):
+            raise errors.DamagedFile(
+                f"{store.uri(BASE_MODEL)} has changed since it was written.\n  {MAKE_AGAIN}"
+            ) from None
+        raise errors.OtherRun(
+            f"{store.uri()} began with another base model than the one that is given now.\n"
+            "  Give --model.checkpoint the one it began with, or choose another --out."
+        ) from None
+
+
+def _is_altered(kept: bytes, base: bytes) -> bool:
+    """Whether a checkpoint was spoilt, rather than being another one: its card names the weights that it began with."""
+    try:
+        model, card = load_checkpoint(kept)
+    except (errors.DamagedFile, errors.WrongArchitecture):
+        return True
+    return card["model_hash"] == read_card(base)["model_hash"] or model_hash(model) != card["model_hash"]
 
 
 def round_folder(index: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,11 +19,11 @@ from share_dist.loop.judging import judge_counts, judge_surveys
 from share_dist.loop.plans import judge_plans, steer_plans
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import (
-    BASE_MODEL,
     FINAL_MODEL,
     Attempt,
     Run,
     Surveys,
+    keep_base,
     round_folder,
     rounds,
     stored_landscape,
@@ -33,7 +32,7 @@ from share_dist.loop.rounds import (
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
 from share_dist.report import table_text
-from share_dist.storage import once, open_run
+from share_dist.storage import finish_run, once, open_run, reopen_run, sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,8 @@ def run_share(config: RunConfig, out: str | Path) -> RunResult:
 def _share(run: Run, base: bytes, title: str) -> RunResult:
     config = run.config
     progress = StageProgress(run.store, expected_seconds(config))
-    run.store.write_once(BASE_MODEL, base)
+    reopen_run(run.store)
+    keep_base(run.store, base)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
         base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
@@ -86,6 +86,7 @@ def _share(run: Run, base: bytes, title: str) -> RunResult:
         _write_summary(run, summary, progress)
         report_uri = publish(run.store)
     _write_summary(run, summary, progress)
+    finish_run(run.store)
     return RunResult(summary, table_text(summary), report_uri)
 
 
@@ -96,7 +97,7 @@ def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:
 
 def _write_summary(run: Run, summary: dict[str, Any], progress: StageProgress) -> None:
     summary["seconds"] = progress.seconds
-    run.store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
+    run.store.overwrite(SUMMARY, sealed(summary))
 
 
 def _summary(

@@ -22,7 +22,17 @@ from share_dist.report import (
     write_report,
 )
 from share_dist.rome import Regions
-from share_dist.storage import Store, inside, is_committed, open_store
+from share_dist.storage import (
+    CONFIG,
+    Store,
+    inside,
+    is_committed,
+    open_store,
+    read_sealed,
+    remedy_for,
+    rewrite,
+    verified,
+)
 from share_dist.survey import Survey
 
 SUMMARY = "summary.json"
@@ -35,8 +45,7 @@ FINISHED = "a finished run"
 def publish(store: Store) -> str:
     """Write the page and the picture of a finished run and return the page's address."""
     story = story_of(store)
-    store.overwrite(PAGE, write_report(story))
-    store.overwrite(PICTURE, readme_picture(story))
+    rewrite(store, {PAGE: write_report(story), PICTURE: readme_picture(story)})
     return store.uri(PAGE)
 
 
@@ -61,12 +70,12 @@ def what_it_holds(store: Store) -> str:
 
     A survey's folder has a summary.json too, with other things in it.
     """
-    if not store.exists("config.json"):
+    if not store.exists(CONFIG):
         evidence = "the summary of a run without the run itself" if store.exists(SUMMARY) else "no run"
         return f"{evidence}, for config.json is missing"
     try:
-        command = json.loads(store.read("config.json"))["command"]
-    except (ValueError, KeyError, TypeError):
+        command = read_sealed(store, CONFIG, remedy_for(store, CONFIG))["command"]
+    except (KeyError, TypeError):
         return "no run that can be read, for its config.json does not name a command"
     if command != "share":
         return f"a run of `share-dist {command}`"
@@ -81,9 +90,9 @@ def _is_there(store: Store, name: str) -> bool:
 
 def story_of(store: Store) -> Story:
     """Read everything the page tells from a run's store."""
-    summary = json.loads(store.read(SUMMARY))
-    settings = json.loads(store.read("config.json")) | summary.get("machinery", {})
-    arrays = load_arrays(inside(store, EXHIBITS))
+    summary = read_sealed(store, SUMMARY)
+    settings = read_sealed(store, CONFIG, remedy_for(store, CONFIG)) | summary.get("machinery", {})
+    arrays = load_arrays(verified(inside(store, EXHIBITS)))
     before, after = (Survey.load(inside(store, f"judge-{when}/all_cameras")) for when in ("before", "after"))
     rows = SurveyRows(
         azimuth_deg=before["azimuth_deg"],
@@ -115,7 +124,8 @@ def sphere(arrays: dict[str, np.ndarray], name: str) -> SphereSample:
 
 def round_mark(store: Store, row: dict[str, Any], arrays: dict[str, np.ndarray]) -> RoundMark:
     """One try of a round, with the regions it was aimed at."""
-    regions = Regions.from_json(json.loads(store.read(f"{round_folder(row['round'])}/regions/regions.json")))
+    stage = inside(store, f"{round_folder(row['round'])}/regions")
+    regions = Regions.from_json(json.loads(verified(stage).read("regions.json")))
     return RoundMark(
         round=row["round"] + 1,
         attempt=row["attempt"] + 1,

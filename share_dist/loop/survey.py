@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.loop.rounds import Run, camera_pool, find_weak_views
 from share_dist.loop.start import checked_model, settled
 from share_dist.rome import Regions
-from share_dist.storage import open_run
+from share_dist.storage import finish_run, open_run, reopen_run, sealed
 from share_dist.survey import Survey, figures
 
 
@@ -39,7 +38,9 @@ def run_survey(config: RunConfig, out: str | Path) -> str:
     variance = {"variance_over": config.camera.target, "variance_shares": shares}
     foretold = halves_foretold(surveys[config.camera.target], config.landscape)
     kept = {**summary, **variance, "held_out": asdict(foretold) if foretold else None}
-    store.overwrite("summary.json", json.dumps(kept, indent=1).encode())
+    reopen_run(store)
+    store.overwrite("summary.json", sealed(kept))
+    finish_run(store)
     return survey_table(summary, shares, config.camera.target, regions, foretold)
 
 

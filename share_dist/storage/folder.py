@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import platform
 import shutil
@@ -95,6 +96,11 @@ class FolderStore:
         with writing(path):
             write_whole(path, data)
 
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of the object's bytes."""
+        with open_given(self._path(key)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def list(self, prefix: str = "") -> list[str]:
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
         return sorted(path.relative_to(self.root).as_posix() for path in self._files(prefix))
@@ -117,6 +123,13 @@ class FolderStore:
                 self._path(key).unlink(missing_ok=True)
             # With the other objects go files that were being written when their process died.
             shutil.rmtree(top, ignore_errors=True)
+
+    def remove(self, keys: list[str]) -> None:
+        """Delete single objects; those that are gone already are no error."""
+        for key in keys:
+            path = self._to_write(key)
+            with writing(path):
+                path.unlink(missing_ok=True)
 
     def _files(self, prefix: str) -> Iterator[Path]:
         top = self._path(prefix) if prefix else self.root

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from share_dist import errors
+from share_dist.storage.manifests import check_object, fingerprint, manifest_bytes, manifest_files
 from share_dist.storage.stores import MANIFEST, Around, Store, inside
 
 T = TypeVar("T")
@@ -55,9 +56,7 @@ def is_committed(stage: Store) -> bool:
 
 def commit(stage: Store, objects: Mapping[str, bytes]) -> None:
     """Finish a stage: write the manifest with the hash and size of each of its objects, which are stored already."""
-    files = {key: _entry(data) for key, data in objects.items()}
-    text = json.dumps({"version": 1, "files": files}, indent=1, sort_keys=True)
-    stage.write_once(MANIFEST, text.encode())
+    stage.write_once(MANIFEST, manifest_bytes({key: fingerprint(data) for key, data in objects.items()}))
 
 
 def verified(stage: Store) -> HeldStage:
@@ -82,48 +81,7 @@ def checked(stage: Store) -> Iterator[tuple[str, bytes | errors.DamagedFile]]:
         yield MANIFEST, error
         return
     for key, wanted in files.items():
-        yield key, _checked(stage, key, wanted)
-
-
-def manifest_files(stage: Store) -> dict[str, dict[str, Any]]:
-    """Return what the manifest of a finished stage says: ``sha256`` and ``bytes`` of each object.
-
-    Raises:
-        errors.DamagedFile: it is no manifest.
-    """
-    try:
-        files: dict[str, dict[str, Any]] = json.loads(stage.read(MANIFEST))["files"]
-        for entry in files.values():
-            _ = entry["sha256"], entry["bytes"]
-        return files
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(stage, MANIFEST, f"is not a manifest ({error})") from error
-
-
-def _checked(stage: Store, key: str, wanted: dict[str, Any]) -> bytes | errors.DamagedFile:
-    try:
-        data = stage.read(key)
-    except FileNotFoundError:
-        return _damaged(stage, key, f"is gone; {wanted['bytes']:,} bytes were stored")
-    except errors.DamagedFile as error:
-        return error
-    found = _entry(data)
-    if found["bytes"] != wanted["bytes"]:
-        return _damaged(stage, key, f"has {found['bytes']:,} bytes, but {wanted['bytes']:,} were stored")
-    if found != wanted:
-        return _damaged(stage, key, f"has changed: SHA-256 {found['sha256'][:12]}…, not {wanted['sha256'][:12]}…")
-    return data
-
-
-def _entry(data: bytes) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
-def _damaged(stage: Store, key: str, what: str) -> errors.DamagedFile:
-    return errors.DamagedFile(
-        f"{stage.uri(key)} {what}.\n"
-        f"  Delete the folder {stage.uri()} and run the same command again: only that stage is made anew."
-    )
+        yield key, check_object(stage, key, wanted)
 
 
 class HeldStage(Around):

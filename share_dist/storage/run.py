@@ -11,12 +11,13 @@ from typing import Any
 from share_dist import errors
 from share_dist.storage.address import open_store
 from share_dist.storage.claims import lease_bucket, lock_folder
+from share_dist.storage.finished import CONFIG, remedy_for
 from share_dist.storage.folder import FolderStore, writing
 from share_dist.storage.preflight import require_bucket, require_writable
+from share_dist.storage.sealed import read_sealed, sealed
 from share_dist.storage.stores import MACHINERY, Store
 from share_dist.storage.whole import clear_dead, is_temporary
 
-CONFIG = "config.json"
 _SHOWN_DIFFERENCES = 12
 _SOON_S = 0.1
 
@@ -36,7 +37,7 @@ def open_run(out: str | Path, config_json: str) -> Store:
         errors.NotWritable: the folder cannot be written.
         errors.BucketRefused: the bucket cannot be reached, or does not let us do all that a run does.
         errors.StorageFull: the disk is full.
-        errors.DamagedFile: its config.json is not JSON.
+        errors.DamagedFile: its config.json has changed since it was written, or is not JSON.
         errors.BadSetting: the address is neither a folder nor a bucket.
     """
     store = _claimed(open_store(out))
@@ -49,7 +50,7 @@ def open_run(out: str | Path, config_json: str) -> Store:
             remedy="Choose another --out, or give the settings of that run to continue it.",
         )
     else:
-        store.write_once(CONFIG, config_json.encode())
+        store.write_once(CONFIG, sealed(json.loads(config_json)))
     return store
 
 
@@ -94,8 +95,8 @@ def command_of(store: Store) -> str | None:
     if not store.exists(CONFIG):
         return None
     try:
-        return json.loads(store.read(CONFIG)).get("command")
-    except (ValueError, AttributeError):
+        return read_sealed(store, CONFIG).get("command")
+    except (errors.DamagedFile, AttributeError):
         return None
 
 
@@ -110,16 +111,10 @@ def require_same(store: Store, key: str, wanted: Any, otherwise: str, remedy: st
         remedy: what to do then.
 
     Raises:
-        errors.DamagedFile: the object is not JSON.
+        errors.DamagedFile: the object has changed since it was written, or is not JSON.
         errors.OtherRun: it is another value.
     """
-    try:
-        found = json.loads(store.read(key))
-    except ValueError as error:
-        raise errors.DamagedFile(
-            f"{store.uri(key)} is not JSON ({error}), so nobody can say what this folder holds.\n"
-            "  Choose another --out, or delete the folder."
-        ) from error
+    found = read_sealed(store, key, remedy_for(store, key))
     refuse_differences(found, wanted, otherwise, remedy)
 
 

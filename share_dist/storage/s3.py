@@ -76,7 +76,7 @@ class S3Store:
     def write_once(self, key: str, data: bytes) -> None:
         """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
         done = self._send(key, data, {"IfNoneMatch": "*"})
-        if done is None and self._digest(key) != _sha256(data):
+        if done is None and self.digest(key) != _sha256(data):
             raise other_bytes(self.uri(key))
 
     def overwrite(self, key: str, data: bytes) -> None:
@@ -95,6 +95,11 @@ class S3Store:
             Its new ETag, or None when it has changed and nothing was written.
         """
         return self._send(key, data, {"IfMatch": seen} if seen else {"IfNoneMatch": "*"})
+
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of what is stored, as it says itself, or from its bytes where others wrote it."""
+        found = self._head(key)
+        return found["Metadata"][DIGEST] if found and DIGEST in found["Metadata"] else _sha256(self.read(key))
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
@@ -152,11 +157,6 @@ class S3Store:
                 if error_code(error) in ABSENT:
                     return None
                 raise
-
-    def _digest(self, key: str) -> str:
-        """Return the SHA-256 of what is stored, as it says itself, or from its bytes where others wrote it."""
-        found = self._head(key)
-        return found["Metadata"][DIGEST] if found and DIGEST in found["Metadata"] else _sha256(self.read(key))
 
     def place(self, key: str) -> Place:
         """Return where an object lies, with the client that reaches it."""

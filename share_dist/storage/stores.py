@@ -46,6 +46,10 @@ class Store(Protocol):
         """Store the bytes whatever was there, in one step. Only for what no manifest has committed."""
         ...
 
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of the object's bytes, which a bucket knows without sending them."""
+        ...
+
     def list(self, prefix: str = "") -> list[str]:
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
         ...
@@ -56,6 +60,10 @@ class Store(Protocol):
 
     def delete(self, prefix: str) -> None:
         """Delete the folder `prefix`, manifests first: what is half deleted counts as unfinished."""
+        ...
+
+    def remove(self, keys: list[str]) -> None:
+        """Delete single objects; those that are gone already are no error."""
         ...
 
 
@@ -85,6 +93,10 @@ class Around:
         """See `Store`."""
         self.store.overwrite(self._key(key), data)
 
+    def digest(self, key: str) -> str:
+        """See `Store`."""
+        return self.store.digest(self._key(key))
+
     def list(self, prefix: str = "") -> list[str]:
         """See `Store`."""
         return [entry.key for entry in self.entries(prefix)]
@@ -96,6 +108,10 @@ class Around:
     def delete(self, prefix: str) -> None:
         """See `Store`."""
         self.store.delete(self._key(prefix))
+
+    def remove(self, keys: list[str]) -> None:
+        """See `Store`."""
+        self.store.remove([self._key(key) for key in keys])
 
     def _key(self, key: str) -> str:
         return key

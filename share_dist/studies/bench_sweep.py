@@ -24,8 +24,7 @@ from share_dist.fleet import cluster_nodes, connect
 from share_dist.loop.start import checked_model, settled
 from share_dist.models import read_card
 from share_dist.recipes import find_recipe
-from share_dist.storage import FolderStore, inside
-from share_dist.storage.run import CONFIG
+from share_dist.storage import CONFIG, FolderStore, inside
 from share_dist.sweep.room import room_for_trials, share_of_room
 from share_dist.sweep.trial import SHARED, Point, TrialTask, shortened, trial_rounds
 from share_dist.training import checkpoints

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from share_dist.errors import BadSetting, RepairFailed, ShareDistError, nearest_name
-from share_dist.storage import write_whole
+from share_dist.storage import open_store, read_sealed, write_whole
 from share_dist.studies import forgetting
 from share_dist.studies.benches import BENCHES
 from share_dist.studies.proof_cluster import prove_chaos, prove_worlds
@@ -87,7 +87,7 @@ def keep(repair: Repair, out: Path) -> None:
     """Copy a finished repair's summary, with its command, and its picture to results/."""
     kept = RESULTS / "repairs" / repair.name
     kept.mkdir(parents=True, exist_ok=True)
-    summary = json.loads((out / "summary.json").read_text())
+    summary = read_sealed(open_store(out), "summary.json")
     summary["command"] = "share-dist " + " ".join(repair.words)
     write_whole(kept / "summary.json", json.dumps(summary, indent=1))
     write_whole(kept / "before-after.png", (out / "report/before-after.png").read_bytes())

@@ -19,7 +19,7 @@ from typing import Any
 
 from share_dist.errors import RepairFailed
 from share_dist.recipes import find_recipe
-from share_dist.storage import write_whole
+from share_dist.storage import open_store, read_sealed, write_whole
 from share_dist.studies.proof_tables import FIGURES, change, change_text, interval_text, markdown, titles
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.trial import with_point
@@ -35,7 +35,7 @@ def prove_sweep(runs: Path, results: Path) -> None:
     """Sweep, run the best and the default settings on every seed, and keep summary, study, page and table."""
     swept, kept = runs / "sweep-all", results / "sweep"
     _run("sweep", *SWEEP, "--out", str(swept))
-    found = json.loads((swept / "summary.json").read_text())
+    found = read_sealed(open_store(swept), "summary.json")
     settings = {"best": found["best"]["settings"], "default": found["trials"][0]["settings"]}
     judged = {
         name: {str(seed): _judged(chosen, found["recipe"], seed, runs / f"sweep-{name}-seed-{seed}") for seed in SEEDS}
@@ -68,7 +68,7 @@ def _judged(settings: Mapping[str, Any], recipe: str, seed: int, out: Path) -> d
     own = find_recipe(recipe)
     options = shlex.split(as_options(with_point(own, settings), own))
     _run("share", recipe, "--seed", str(seed), *options, "--out", str(out), may_fail=True)
-    summary = json.loads((out / "summary.json").read_text())
+    summary = read_sealed(open_store(out), "summary.json")
     command = shlex.join(["share-dist", "share", recipe, "--seed", str(seed), *options])
     return {"command": command, **{name: summary[name] for name in ("before", "after", "rounds", "seconds")}}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from share_dist import errors
-from share_dist.storage import Store, together
+from share_dist.storage import Store, read_sealed, sealed, together
 from share_dist.survey.blocks import BLOCK, block_ranges, parquet_from_rows, read_block, write_block
 from share_dist.survey.config import SurveyConfig
 
@@ -114,7 +114,7 @@ def open_survey(store: Store, meta: dict[str, Any]) -> None:
         errors.OtherRun: the store holds a survey of another model, plan or count.
     """
     if not store.exists(META):
-        store.write_once(META, json.dumps(meta, sort_keys=True).encode())
+        store.write_once(META, sealed(dict(sorted(meta.items())), indent=None))
         return
     found = read_meta(store)
     other = [name for name in sorted({*found, *meta}) if found.get(name) != meta.get(name)]
@@ -134,13 +134,15 @@ def read_meta(store: Store) -> dict[str, Any]:
         errors.DamagedFile: there is no survey, or its meta.json is not whole.
     """
     try:
-        meta = json.loads(store.read(META))
+        meta = read_sealed(store, META)
         if meta["format"] == FORMAT and meta["count"] > 0:
             return meta
         problem = f"its format is {meta['format']}, not {FORMAT}"
     except FileNotFoundError:
         problem = "it is not there"
-    except (ValueError, KeyError, TypeError) as error:
+    except errors.DamagedFile as error:
+        problem = str(error).partition("\n")[0].removeprefix(f"{store.uri(META)} ").removesuffix(".")
+    except (KeyError, TypeError) as error:
         problem = f"it is not whole ({error})"
     raise errors.DamagedFile(
         f"{store.uri(META)} cannot be used: {problem}.\n"

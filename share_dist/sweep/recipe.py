@@ -10,8 +10,7 @@ from typing import Any, get_args
 from share_dist import errors
 from share_dist.config import RunConfig, setting_of, setting_types, with_settings
 from share_dist.recipes import find_recipe
-from share_dist.storage import Store, open_store
-from share_dist.storage.run import CONFIG
+from share_dist.storage import CONFIG, Store, open_store
 from share_dist.sweep.summary import read_json, read_summary
 from share_dist.sweep.trial import with_point
 

@@ -18,7 +18,7 @@ from share_dist.loop.share import versions
 from share_dist.loop.story import PAGE, SUMMARY
 from share_dist.recipes import Range, SearchSpace, find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
-from share_dist.storage import Store, open_store
+from share_dist.storage import Store, finish_run, open_store, reopen_run, rewrite, sealed
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.importance import importances
 from share_dist.sweep.outcome import Outcome, gains_in_words, outcome_of
@@ -55,8 +55,10 @@ def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome
         "saved": saved(outcome, study.user_attrs.get(BASE_COST, {})),
         "versions": versions(),
     }
-    store.overwrite(SUMMARY, json.dumps(summary, indent=1).encode())
+    reopen_run(store)
+    store.overwrite(SUMMARY, sealed(summary))
     store.overwrite(PAGE, write_sweep_report(story_of(json.loads(json.dumps(summary)))))
+    finish_run(store)
     return outcome, table_text(outcome, summary), store.uri(PAGE)
 
 
@@ -69,7 +71,7 @@ def rewrite_sweep_report(address: str) -> str:
     """
     store = open_store(address)
     summary = {"title": store.uri().rpartition("/")[2], **read_summary(store)}
-    store.overwrite(PAGE, write_sweep_report(story_of(summary)))
+    rewrite(store, {PAGE: write_sweep_report(story_of(summary))})
     return store.uri(PAGE)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.study import StudyDirection
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from share_dist import errors
 from share_dist.masking import MASK, without_password
 from share_dist.storage import FolderStore, Store, refuse_differences, writing
+from share_dist.sweep.journal_lines import CheckedJournal
 
 JOURNAL = "study.journal"
 IDENTITY = "sweep"
@@ -46,11 +47,11 @@ def open_journal(store: Store) -> BaseStorage:
     return JournalStorage(_StoredJournal(store))
 
 
-class _Journal(JournalFileBackend):
+class _Journal(CheckedJournal):
     """A journal in a folder. What a full disk or a power cut left of its last line is cut off."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.where = path, str(path)
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise errors.NotWritable(
                 f"{path} is a link or no regular file, and nothing is appended to what it leads to.\n"
@@ -74,11 +75,11 @@ def _cut_torn_line(path: Path) -> None:
         os.truncate(path, end)
 
 
-class _StoredJournal(JournalFileBackend):
+class _StoredJournal(CheckedJournal):
     """A journal on this machine that is copied into a bucket after every entry."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
+        self.store, self.where = store, store.uri(JOURNAL)
         # For as long as this object lives.
         self.folder = tempfile.TemporaryDirectory(prefix="share_dist-study-")
         self.path = Path(self.folder.name) / JOURNAL

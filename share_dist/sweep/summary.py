@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from share_dist import errors
 from share_dist.loop.story import SUMMARY
-from share_dist.storage import Store
+from share_dist.storage import Store, read_sealed
 
 KEPT = "sweep.json"
 """Where committed results have it, because their own summary.json compares the best settings with the default ones."""
@@ -20,23 +19,18 @@ def read_json(store: Store, key: str) -> dict[str, Any]:
     """Return an object of JSON; an empty one where there is none.
 
     Raises:
-        errors.DamagedFile: it is no JSON, or not an object.
+        errors.DamagedFile: it has changed since it was written, or is no JSON object.
     """
     if not store.exists(key):
         return {}
-    try:
-        found = json.loads(store.read(key))
-    except ValueError as error:
-        problem = f"is not JSON ({error})"
-    else:
-        if isinstance(found, dict):
-            return found
-        problem = "is no JSON object"
-    raise errors.DamagedFile(
-        f"{store.uri(key)} {problem}.\n"
-        f"  See what else is damaged with `share-dist verify {store.uri()}`; a summary is written anew by running the "
+    remedy = (
+        f"See what else is damaged with `share-dist verify {store.uri()}`; a summary is written anew by running the "
         "sweep's command again."
     )
+    found = read_sealed(store, key, remedy)
+    if not isinstance(found, dict):
+        raise errors.DamagedFile(f"{store.uri(key)} is no JSON object.\n  {remedy}")
+    return found
 
 
 def read_summary(store: Store) -> dict[str, Any]:

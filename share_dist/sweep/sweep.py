@@ -14,11 +14,10 @@ from optuna.storages import BaseStorage
 from share_dist import errors
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet, cluster_nodes, connect
-from share_dist.loop.rounds import BASE_MODEL, Run
+from share_dist.loop.rounds import Run, keep_base
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import checked_space
-from share_dist.storage import Store, inside, once, open_run, open_store
-from share_dist.storage.run import CONFIG
+from share_dist.storage import CONFIG, Store, inside, once, open_run, open_store
 from share_dist.sweep.finalists import RepeatProgress, points_to_repeat
 from share_dist.sweep.outcome import Outcome, outcome_of
 from share_dist.sweep.plan import SweepPlan
@@ -154,7 +153,7 @@ def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> Non
 def survey_base(whole: RunConfig, config: RunConfig, base: bytes, store: Store) -> dict[str, float]:
     """Survey the base model once for all trials, with all of the cluster; return its `views` and its `seconds`."""
     shared = inside(store, SHARED)
-    shared.write_once(BASE_MODEL, base)
+    keep_base(shared, base)
 
     def survey() -> dict[str, float]:
         with Fleet(whole.fleet, config.body, config.render, kept=inside(shared, PICTURES)) as fleet:

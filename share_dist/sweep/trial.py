@@ -19,8 +19,7 @@ from share_dist.landscape import fit_landscape
 from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import Run, rounds
-from share_dist.storage import Store, inside
-from share_dist.storage.run import CONFIG, require_same
+from share_dist.storage import CONFIG, Store, inside, require_same, sealed
 
 SHARED = "shared"
 PICTURES = "pictures"
@@ -153,7 +152,7 @@ def _require_folder_of(point: Point, store: Store) -> None:
             remedy="Give the --name and --storage with which this sweep was begun, or another --out.",
         )
     else:
-        store.write_once(POINT, json.dumps(wanted).encode())
+        store.write_once(POINT, sealed(wanted))
 
 
 def is_finite(figures: Mapping[str, Any]) -> bool:

@@ -6,7 +6,6 @@ that one sees the same on a laptop and in `ray job logs`.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -19,7 +18,7 @@ from typing import Any
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_put
 
 from share_dist.learning import StepReport
-from share_dist.storage import Store
+from share_dist.storage import Store, sealed_line, unsealed_lines
 from share_dist.training.curves import Curves
 
 log = logging.getLogger("share_dist")
@@ -27,6 +26,7 @@ METRICS, CURVES = "metrics.jsonl", "tensorboard"
 LINE_EVERY_S = 10.0
 CURVE_EVERY_STEPS = 10
 _NAMESPACE = b"share_dist"
+_WITHOUT_METRICS = "Delete it and run the same command again: the training goes on, and its curves begin there."
 
 
 class RankLog:
@@ -65,7 +65,7 @@ class RankLog:
 
     def _note(self, report: StepReport) -> None:
         self.recent.append(report)
-        self.lines.append(json.dumps(_rounded(asdict(report))) + "\n")
+        self.lines.append(sealed_line(_rounded(asdict(report))) + "\n")
         if report.step % CURVE_EVERY_STEPS == 0:
             values = {"loss": report.loss, "learning_rate": report.learning_rate, "wait_share": self.wait_share()}
             for key, value in {**values, **report.terms}.items():
@@ -100,14 +100,17 @@ class RankLog:
 
 
 def _reports_before(store: Store, start: int) -> list[StepReport]:
-    """Return the steps before `start` that metrics.jsonl holds, each once."""
+    """Return the steps before `start` that metrics.jsonl holds, each once.
+
+    Raises:
+        errors.DamagedFile: a line has changed since it was written.
+    """
     if not store.exists(METRICS):
         return []
     kept: dict[int, StepReport] = {}
-    for line in store.read(METRICS).decode(errors="replace").splitlines():
-        # A process that was killed while it appended, as earlier releases did, left half a line.
-        with suppress(ValueError, TypeError):
-            report = StepReport(**json.loads(line))
+    for line in unsealed_lines(store.read(METRICS), store.uri(METRICS), _WITHOUT_METRICS):
+        with suppress(TypeError):
+            report = StepReport(**line)
             kept[report.step] = report
     return [report for step, report in sorted(kept.items()) if step < start]
 

@@ -123,3 +123,80 @@ def test_the_commands_say_what_they_found(place, tmp_path, capsys, monkeypatch):
     assert f"The run lies in {Path('runs/base').absolute()}" in capsys.readouterr().out
     assert main(["ls", str(tmp_path / "nothing")]) == 0
     assert "There is no run" in capsys.readouterr().out
+
+
+def test_a_missing_object_stops_a_fetch_before_it_begins(place, tmp_path):
+    open_store(place).remove(["surveys/base/survey/all_cameras/block-00001/rows"])
+    with pytest.raises(errors.DamagedFile, match=r"block-00001/rows is gone; 5,000 bytes were(.|\n)*share-dist verify"):
+        pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    assert not (tmp_path / "here").exists()
+
+
+def test_what_was_fetched_beside_damage_stays_and_is_unfinished(place, tmp_path):
+    store = open_store(f"{place}/surveys/base")
+    whole = store.read("survey/all_cameras/block-00001/rows")
+    store.overwrite("survey/all_cameras/block-00001/rows", bytes(5000))
+    with pytest.raises(errors.DamagedFile, match="block-00001/rows has changed"):
+        pull(store.uri(), str(tmp_path / "here"))
+    here = FolderStore(tmp_path / "here")
+    assert here.list() == ["config.json", "summary.json", "survey/all_cameras/block-00000/rows"]
+    store.overwrite("survey/all_cameras/block-00001/rows", whole)
+    assert pull(store.uri(), str(tmp_path / "here")).list() == store.list()
+
+
+def test_an_object_that_goes_while_a_run_is_fetched_is_named(place, tmp_path, monkeypatch):
+    store = open_store(f"{place}/surveys/base")
+    kind, read = type(store), type(store).read
+
+    def vanishing(self, key):
+        if key.endswith("block-00000/rows"):
+            self.remove([key])
+        return read(self, key)
+
+    monkeypatch.setattr(kind, "read", vanishing)
+    with pytest.raises(errors.DamagedFile, match="block-00000/rows is gone since the run was listed"):
+        pull(store.uri(), str(tmp_path / "here"))
+
+
+def test_a_damaged_manifest_stops_a_fetch_with_its_name(place, tmp_path):
+    open_store(place).overwrite("surveys/base/survey/all_cameras/block-00000/manifest.json", b"\xff{")
+    with pytest.raises(errors.DamagedFile, match=r"block-00000/manifest\.json is not a manifest"):
+        pull(f"{place}/surveys/base", str(tmp_path / "here"))
+
+
+def test_a_fetch_follows_no_link_and_puts_nothing_into_another_run(place, tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/summary.json").symlink_to(tmp_path / "precious")
+    pull(f"{place}/surveys/base", str(tmp_path / "here"))
+    assert (tmp_path / "precious").read_text() == "mine"
+    with pytest.raises(errors.OtherRun, match=r"config\.json holds other bytes"):
+        pull(f"{place}/trained", str(tmp_path / "here"))
+    assert not (tmp_path / "here/training").exists()
+
+
+def test_a_driver_at_work_leaves_its_lease_out_of_what_is_fetched(bucket, tmp_path):
+    store = open_store(f"{bucket}/run")
+    store.write_once("config.json", b'{"command": "survey"}')
+    store.write_once(".run.lease.json", b"{}")
+    assert pull(store.uri(), str(tmp_path / "here")).list() == ["config.json"]
+
+
+def test_files_that_nothing_vouches_for_are_named_without_being_damage(place, capsys):
+    store = open_store(place)
+    store.write_once("surveys/base/holiday.jpg", b"sea")
+    store.write_once("surveys/base/survey/all_cameras/block-00000/copy", b"rows")
+    assert main(["verify", place]) == 0
+    said = capsys.readouterr().out
+    unguarded, strays = said.split("part of no run")
+    assert f"{place}/surveys/base/summary.json" in unguarded.split("not guarded")[1]
+    assert "holiday.jpg" in strays
+    assert "block-00000/copy" in strays
+
+
+def test_another_programs_folder_beside_runs_is_none_of_ours(place, capsys):
+    store = open_store(place)
+    store.write_once("hub/config.json", b'{"hidden_size": 64}')
+    store.write_once("hub/model.safetensors", b"weights of theirs")
+    assert main(["verify", place]) == 0
+    assert "hub" not in capsys.readouterr().out

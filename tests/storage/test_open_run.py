@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from share_dist import errors
-from share_dist.storage import FolderStore, claims, once, open_run
+from share_dist.storage import FolderStore, claims, once, open_run, open_store, read_sealed
 from share_dist.storage.claims import LOCK
 
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2, "quantile": 0.9}})
@@ -34,7 +34,7 @@ def test_another_config_is_refused_and_the_differences_are_shown(tmp_path):
     assert "rome.explore_share: 0.2 -> 0.5" in str(caught.value)
     assert 'loop: "(not set)" -> {"rounds": 2}' in str(caught.value)
     assert "quantile" not in str(caught.value)
-    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(CONFIG)
+    assert read_sealed(open_store(tmp_path), "config.json") == json.loads(CONFIG)
 
 
 def test_a_run_that_another_process_works_on_is_refused_until_that_ends(tmp_path):

@@ -1,0 +1,86 @@
+"""A finished run's manifest: its files outside all stages, and its stages by name, so that nothing can go unnoticed.
+
+It is written last, when all else is, and taken away before anything is written again: without one a run is unfinished,
+or of an earlier version, and the same command finishes it. What lies in a stage is in that stage's own manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from share_dist.storage.manifests import fingerprint, manifest_bytes, read_manifest
+from share_dist.storage.sealed import MAKE_AGAIN
+from share_dist.storage.stores import MANIFEST, Store
+from share_dist.storage.together import together
+
+CONFIG = "config.json"
+GROWS = "study.journal"
+"""Others may note something in it later: a dashboard its tags."""
+
+_OURS = (
+    *(CONFIG, "summary.json", "seconds.json", "curve.json", "card.json", "model.safetensors"),
+    *("meta.json", "job.json", "metrics.jsonl", "tensorboard/*", "snapshots/*", "report/*"),
+    *("point.json", GROWS),
+)
+"""Files outside stages, by the end of their keys. What else lies there, such as a log, is somebody's own."""
+
+
+def finish_run(store: Store) -> None:
+    """Vouch for everything in a run that no stage does."""
+    entries = {entry.key: entry.bytes for entry in store.entries()}
+    stages = [key.removesuffix(f"/{MANIFEST}") for key in entries if key.endswith(f"/{MANIFEST}")]
+    inside_one = set(stages)
+    loose = [key for key in entries if is_ours(key) and not inside_one.intersection(folders_of(key))]
+    digests = together(store.digest, loose)
+    files = {key: _entry(key, digest, entries[key]) for key, digest in zip(loose, digests, strict=True)}
+    store.overwrite(MANIFEST, manifest_bytes(files, stages))
+
+
+def reopen_run(store: Store) -> None:
+    """Take the manifest of a finished run away, before something in it is written again."""
+    if store.exists(MANIFEST):
+        store.remove([MANIFEST])
+
+
+def rewrite(store: Store, files: Mapping[str, bytes]) -> None:
+    """Replace files of a run and what its manifest, if there is one, says of them; being killed does no harm."""
+    if store.exists(MANIFEST):
+        known = read_manifest(store, MAKE_AGAIN)
+        changed = {key: {**fingerprint(data), **_earlier(known.files.get(key))} for key, data in files.items()}
+        store.overwrite(MANIFEST, manifest_bytes(known.files | changed, known.stages))
+    for key, data in files.items():
+        store.overwrite(key, data)
+
+
+def is_ours(key: str) -> bool:
+    """Whether a file outside all stages is part of a run, by its name."""
+    return any(PurePosixPath(key).match(pattern) for pattern in _OURS)
+
+
+def remedy_for(store: Store, key: str) -> str:
+    """What to do when a file outside all stages is damaged."""
+    name, folders = PurePosixPath(key).name, [*folders_of(key), ""]
+    if key == CONFIG:
+        return "Put back a whole copy of it, or give another --out."
+    if name == "job.json":
+        return "Delete it and run the same command again, which writes it anew; or delete the folder, to train anew."
+    if name == "metrics.jsonl" or PurePosixPath(folders[0]).name in ("tensorboard", "snapshots"):
+        folder = store.uri(folders[0] if name == "metrics.jsonl" else folders[1])
+        return f"Delete the folder {folder} and run the same command again: only that training is done anew."
+    return MAKE_AGAIN
+
+
+def folders_of(key: str) -> list[str]:
+    """The folders around a file, the innermost first, without the store itself."""
+    return [str(folder) for folder in PurePosixPath(key).parents][:-1]
+
+
+def _entry(key: str, digest: str, size: int) -> dict[str, Any]:
+    grows = {"grows": True} if PurePosixPath(key).name == GROWS else {}
+    return {"sha256": digest, "bytes": size, **grows}
+
+
+def _earlier(entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"earlier": {name: entry[name] for name in ("sha256", "bytes")}} if entry else {}
