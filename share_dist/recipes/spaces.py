@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 from share_dist.errors import BadSetting, nearest_name
 from share_dist.recipes.space import OneOf, Range, SearchSpace, space_from_json
+from share_dist.storage import read_given_text
 
 _REGIONS: SearchSpace = {
     "rome.quantile": Range(low=0.3, high=0.9),
@@ -63,9 +63,13 @@ def find_space(name: str) -> SearchSpace:
             "  A space of your own is a file whose name ends in .json; docs/sweeps.md shows one."
         )
     try:
-        return space_from_json(json.loads(Path(name).read_text()), name)
+        return space_from_json(json.loads(read_given_text(name)), name)
     except FileNotFoundError:
         raise BadSetting(f"there is no file {name}, which should hold a search space.") from None
+    except OSError as error:
+        raise BadSetting(
+            f"{name} cannot be read: {error.strerror}.\n  Name a file with a search space; docs/sweeps.md shows one."
+        ) from None
     except ValueError as error:
         if isinstance(error, BadSetting):
             raise

@@ -154,7 +154,7 @@ def _remembering(folder: Path, good: _Known, changed: bool) -> Iterator[None]:
             files = {name: (*stamp, *about) for name, (stamp, about) in good.items() if max(stamp[1:]) < before}
             temporary = notes.with_suffix(f".{uuid.uuid4().hex[:12]}")
             with suppress(OSError):
-                temporary.write_text(json.dumps({"files": files}))
+                temporary.write_text(json.dumps({"files": files}), "utf-8")
                 os.replace(temporary, notes)
 
 

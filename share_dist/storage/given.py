@@ -40,7 +40,7 @@ def open_given(path: Path | str, most_bytes: int | None = None) -> BinaryIO:
             "  Write what it gives into a file, and name that one."
         )
     # A folder is refused here, by Python's own error.
-    file = open(handle, "rb")
+    file = open(handle, "rb")  # noqa: SIM115
     size = os.fstat(handle).st_size
     if most_bytes is not None and size > most_bytes:
         file.close()

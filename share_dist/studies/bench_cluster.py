@@ -122,7 +122,7 @@ def _recovery(where: Ground) -> tuple[dict[str, Any], dict[str, bytes]]:
         blow()
     kept = _kept(inside(store, "training"))
     if driver.wait(timeout=300):
-        raise WorkersLost(f"the driver failed: {(where.head.disk / 'recovery.log').read_text()[-2000:]}")
+        raise WorkersLost(f"the driver failed: {(where.head.disk / 'recovery.log').read_text('utf-8')[-2000:]}")
     noted = json.loads(store.read(NOTED))
     *workers, node = [seconds_until_a_step(noted, moment) for moment in moments]
     figures = {

@@ -85,7 +85,7 @@ def measure(
             job = TrainingJob(name=f"bench {name}", start=network, seed=1, learning=learning)
             with tempfile.TemporaryDirectory() as folder:
                 train(job, FolderStore(folder), fleet.pictures(PLAN), config)
-                lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()[warm_steps:]
+                lines = (Path(folder) / "metrics.jsonl").read_text("utf-8").splitlines()[warm_steps:]
             learned, waiting = _rates([json.loads(line) for line in lines], learning.batch_size)
             figures[f"{name}_learned_per_s"], figures[f"{name}_wait_share"] = learned, waiting
             figures[f"{name}_waits"] = "network" if learned > figures["drawn_per_s"] else "renderers"

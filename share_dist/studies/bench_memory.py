@@ -82,7 +82,7 @@ def _peak_mb() -> Iterator[list[float]]:
 
 def resident_mb() -> float:
     """Return this process's resident memory in MB, from /proc."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in Path("/proc/self/status").read_text("utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1e3
     raise RuntimeError("this system's /proc says nothing of resident memory; run the benchmark on Linux")

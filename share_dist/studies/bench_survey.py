@@ -124,7 +124,7 @@ def _processor_seconds() -> float:
     ticks: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            fields = path.read_text("utf-8").rpartition(")")[2].split()
         except OSError:
             continue  # it ended while we looked
         process = int(path.parent.name)

@@ -52,7 +52,7 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="share_dist-bench-") as folder:
         out = Path(folder, "sweep")
         lost = _sweep_with_a_kill(out)
-        trials = json.loads((out / "summary.json").read_text())
+        trials = json.loads((out / "summary.json").read_text("utf-8"))
         in_sweep, gaps = _times(out, trials["trials"])
         alone = _alone(out, [row["settings"] for row in trials["trials"][KILLED_AFTER + 1 :]], Path(folder, "alone"))
     figures = {
@@ -109,7 +109,7 @@ def _times(out: Path, trials: list[dict[str, Any]]) -> tuple[list[float], list[f
 def _first_step(trial: Path) -> float:
     """When a trial's first step was done: so long before its network was stored as the other steps took."""
     training = trial / "round-00/training"
-    steps = [json.loads(line) for line in (training / METRICS).read_text().splitlines()]
+    steps = [json.loads(line) for line in (training / METRICS).read_text("utf-8").splitlines()]
     return (training / checkpoints.MODEL).stat().st_mtime - sum(step["seconds"] for step in steps[1:])
 
 
@@ -137,7 +137,7 @@ def _give_what_all_share(swept: Path, alone: Path, base: bytes) -> None:
     shutil.copytree(swept, alone)
     of_base = read_card(base)["model_hash"]
     for meta in alone.glob("surveys/*/meta.json"):
-        if json.loads(meta.read_text())["model_hash"] != of_base:
+        if json.loads(meta.read_text("utf-8"))["model_hash"] != of_base:
             shutil.rmtree(meta.parent)
 
 

@@ -138,7 +138,7 @@ def _metrics(job: TrainingJob, pictures: Any, config: TrainingConfig) -> list[di
     """Train in a folder of no further use and return the lines of its metrics file."""
     with tempfile.TemporaryDirectory() as folder:
         train(job, FolderStore(folder), pictures, config)
-        return [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text("utf-8").splitlines()]
 
 
 def _train_live(fleet: Fleet, config: TrainingConfig) -> dict[str, Any]:

@@ -84,8 +84,8 @@ class Node:
         # Every node knows every name, and asks no name server: there is none, and each question would wait for it.
         names = [f"{self.network.address(number)} {self.network.name}{number}" for number in range(1, HOST)]
         (self.disk / "etc").mkdir(exist_ok=True)
-        (self.disk / "etc/hosts").write_text("\n".join(["127.0.0.1 localhost", *names, ""]))
-        (self.disk / "etc/resolv.conf").write_text("")
+        (self.disk / "etc/hosts").write_text("\n".join(["127.0.0.1 localhost", *names, ""]), "utf-8")
+        (self.disk / "etc/resolv.conf").write_text("", "utf-8")
 
     def power_off(self) -> None:
         """Lose power: every process ends at once, unasked."""
@@ -269,7 +269,7 @@ def _only_child(process: int, patience_s: float = 5.0) -> int:
 
 def _children(process: int) -> list[int]:
     with contextlib.suppress(OSError):
-        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text("utf-8").split()]
     return []
 
 

@@ -110,7 +110,7 @@ def kept_summaries() -> dict[str, dict[str, dict[str, Any]]]:
     for repair in (repair for part in REPAIRS.values() for repair in part):
         path = RESULTS / "repairs" / repair.name / "summary.json"
         if path.exists():
-            found.setdefault(repair.method, {})[repair.name] = json.loads(path.read_text())
+            found.setdefault(repair.method, {})[repair.name] = json.loads(path.read_text("utf-8"))
     return found
 
 

@@ -54,7 +54,7 @@ def prove_chaos(results: Path, seeds: Sequence[int] = CHAOS_SEEDS) -> None:
 
 def write_chaos_table(results: Path) -> None:
     """Write results/chaos/table.md from the seeds that are kept."""
-    found = [json.loads(path.read_text()) for path in sorted((results / "chaos").glob("seed-*.json"))]
+    found = [json.loads(path.read_text("utf-8")) for path in sorted((results / "chaos").glob("seed-*.json"))]
     write_whole(
         results / "chaos/table.md",
         "# Chaos\n\n"

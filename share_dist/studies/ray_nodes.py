@@ -126,6 +126,6 @@ class RayNodes:
         probe = f"exec 3<>/dev/tcp/{self.head.address}/{GCS_PORT}"
         while self.head.run(["bash", "-c", probe]).returncode:
             if time.monotonic() > deadline:
-                log = (self.head.disk / "ray.log").read_text(errors="replace")[-500:]
+                log = (self.head.disk / "ray.log").read_text("utf-8", errors="replace")[-500:]
                 raise WorkersLost(f"Ray's head on {self.head} did not start within {timeout_s:g} s:\n{log}")
             time.sleep(0.2)

@@ -70,7 +70,7 @@ class Inputs:
     @staticmethod
     def read(path: Path = RESULTS / "scaling.json") -> Inputs:
         """Read the committed inputs."""
-        return Inputs(**{name: entry["value"] for name, entry in json.loads(path.read_text()).items()})
+        return Inputs(**{name: entry["value"] for name, entry in json.loads(path.read_text("utf-8")).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,9 @@ def inputs_table(entries: dict[str, dict[str, Any]]) -> str:
 
 def gather(results: Path = RESULTS) -> dict[str, dict[str, Any]]:
     """Return the inputs with their origins: measured ones from the benches' committed figures, and documented ones."""
-    survey_bench, cluster = (json.loads((results / f"bench/{name}.json").read_text()) for name in ("survey", "cluster"))
+    survey_bench, cluster = (
+        json.loads((results / f"bench/{name}.json").read_text("utf-8")) for name in ("survey", "cluster")
+    )
     asked = cluster["requests_per_block"]
     reads = {when: sum(count for method, count in some.items() if method != "PUT") for when, some in asked.items()}
     here = "measured: results/bench/cluster.json, "
@@ -237,7 +239,7 @@ def main(words: Sequence[str]) -> None:
     if list(words) == ["gather"]:
         write_whole(path, json.dumps(gather(), indent=1, ensure_ascii=False) + "\n")
     inputs = Inputs.read(path)
-    print("\n\n".join([inputs_table(json.loads(path.read_text())), limits_table(inputs), gains_table(inputs)]))
+    print("\n\n".join([inputs_table(json.loads(path.read_text("utf-8"))), limits_table(inputs), gains_table(inputs)]))
 
 
 if __name__ == "__main__":

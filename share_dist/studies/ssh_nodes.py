@@ -56,7 +56,7 @@ def give_key(node: Node) -> str:
         check=True,
         stdin=subprocess.DEVNULL,
     )
-    return (home(node) / _KEY).with_suffix(".pub").read_text()
+    return (home(node) / _KEY).with_suffix(".pub").read_text("utf-8")
 
 
 def answer_ssh(node: Node, public_key: str, timeout_s: float = 10.0) -> None:
@@ -65,12 +65,12 @@ def answer_ssh(node: Node, public_key: str, timeout_s: float = 10.0) -> None:
     Raises:
         errors.NamespacesRefused: it does not answer in time.
     """
-    (home(node) / ".ssh/authorized_keys").write_text(public_key)
+    (home(node) / ".ssh/authorized_keys").write_text(public_key, "utf-8")
     node.start(_SERVE, log="sshd")
     deadline = time.monotonic() + timeout_s
     while node.run(["bash", "-c", f"exec 3<>/dev/tcp/{node.address}/22"]).returncode:
         if time.monotonic() > deadline:
-            log = (node.disk / "sshd.log").read_text(errors="replace")[-500:]
+            log = (node.disk / "sshd.log").read_text("utf-8", errors="replace")[-500:]
             raise NamespacesRefused(f"sshd on {node.name} does not answer within {timeout_s:g} s:\n{log}")
         time.sleep(0.1)
 
@@ -81,7 +81,7 @@ def fill_in(cluster_file: Path, values: Mapping[str, object]) -> str:
     Raises:
         errors.BadSetting: the file has no such value, so that nothing can be added to what was reviewed.
     """
-    contents = yaml.safe_load(cluster_file.read_text())
+    contents = yaml.safe_load(cluster_file.read_text("utf-8"))
     for path, value in values.items():
         *sections, name = path.split(".")
         part = contents

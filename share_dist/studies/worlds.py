@@ -113,14 +113,14 @@ def changing(
         await_checkpoint(work, checkpoints.latest_step(training) + work.checkpoint_every, driver)
         if event == "add":
             where.come_back(last)
-            _until(lambda: "there is room for 2" in log.read_text(), driver, "a stop to take the node in", 60.0)
+            _until(lambda: "there is room for 2" in log.read_text("utf-8"), driver, "a stop to take the node in", 60.0)
         else:
             if event == "drain":
                 where.ray.drain(last, 30)
-                _until(lambda: "must leave" in log.read_text(), driver, "an answer to the notice", 60.0)
+                _until(lambda: "must leave" in log.read_text("utf-8"), driver, "an answer to the notice", 60.0)
             last.power_off()
     if driver.wait(timeout=300):
-        raise WorkersLost(f"the driver failed: {log.read_text()[-2000:]}")
+        raise WorkersLost(f"the driver failed: {log.read_text('utf-8')[-2000:]}")
     return _seen(work)
 
 
@@ -128,7 +128,7 @@ def _watch(where: Ground) -> subprocess.Popen:
     """Start a process on the head that ends in the moment in which ranks have a reservation."""
     watcher = where.ray.start_driver(["python", "-c", _AWAIT_RESERVATION], log="watcher")
     log = where.head.disk / "watcher.log"
-    _until(lambda: "looking" in log.read_text(), watcher, "a look at the reservations", 60.0)
+    _until(lambda: "looking" in log.read_text("utf-8"), watcher, "a look at the reservations", 60.0)
     return watcher
 
 

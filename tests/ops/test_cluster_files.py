@@ -92,6 +92,13 @@ def test_the_lint_accepts_our_files_once_they_are_filled_in(path, tmp_path):
     assert named(lint([tmp_path / path.name])) == set()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_cluster_file_may_be_in_whatever_unicode_an_editor_wrote(encoding, tmp_path):
+    file = tmp_path / "cluster.yaml"
+    file.write_bytes(filled_in(LOCAL).encode(encoding))
+    assert all(finding.ok for finding in lint([file]))
+
+
 @pytest.mark.parametrize("path", [AWS, LOCAL, GCP, KUBERAY], ids=lambda path: path.name)
 def test_every_place_that_is_still_to_be_filled_in_is_named_by_its_line(path):
     lines = enumerate(path.read_text().splitlines(), 1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
 
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, DamagedFile
 from share_dist.recipes import (
     SPACES,
     OneOf,
@@ -103,6 +104,22 @@ def test_a_space_of_ones_own_is_read_from_its_file(tmp_path):
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({"rome.quantile": {"low": 0.2, "high": 0.9}, "rome.method": {"options": ["rome"]}}))
     assert find_space(str(file))["rome.quantile"] == Range(low=0.2, high=0.9)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_space_may_be_in_whatever_unicode_an_editor_wrote(tmp_path, encoding):
+    file = tmp_path / "mine.json"
+    file.write_bytes(json.dumps({"rome.quantile": {"low": 0.2, "high": 0.9}}).encode(encoding))
+    assert find_space(str(file)) == {"rome.quantile": Range(low=0.2, high=0.9)}
+
+
+def test_a_folder_or_a_pipe_is_no_space(tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(BadSetting, match=r"folder\.json cannot be read: Is a directory"):
+        find_space(str(tmp_path / "folder.json"))
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DamagedFile, match="a named pipe"):
+        find_space(str(tmp_path / "pipe.json"))
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_with_how_to_give_ones_own():
