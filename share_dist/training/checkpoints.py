@@ -12,12 +12,14 @@ holds, and of two manifests or networks the first one stays.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 
 from safetensors.torch import load, save
 from torch import Tensor
 
 from share_dist.errors import DamagedFile
-from share_dist.storage import Store, commit, inside, is_committed, require_same, sealed, verified
+from share_dist.storage import MANIFEST, Store, commit, inside, is_committed, require_same, verified
 from share_dist.training.config import TrainingJob
 
 JOB, FOLDER, FINISHED, RAY = "job.json", "checkpoints", "trained", "ray"
@@ -39,7 +41,7 @@ def claim(job: TrainingJob, store: Store) -> None:
     """
     wanted = job.description()
     if not store.exists(JOB):
-        store.write_once(JOB, sealed(dict(sorted(wanted.items()))))
+        store.write_once(JOB, json.dumps(wanted, indent=1, sort_keys=True).encode())
         return
     require_same(
         store,
@@ -79,6 +81,27 @@ def load_state(store: Store, step: int) -> dict[str, Tensor]:
     return load(whole[0])
 
 
+def drop_damaged(store: Store) -> bool:
+    """Delete the newest checkpoints if they are damaged and one before them is intact; return whether that was so."""
+    *earlier, newest = [0, *sorted(_finished_steps(store))]
+    damaged = []
+    for step in (newest, *reversed(earlier)):
+        if step and _is_intact(store, step):
+            for bad in damaged:
+                store.delete(_folder(bad))
+            return bool(damaged)
+        damaged.append(step)
+    return False
+
+
+def _is_intact(store: Store, step: int) -> bool:
+    try:
+        load_state(store, step)
+    except DamagedFile:
+        return False
+    return True
+
+
 def finish(store: Store) -> None:
     """Commit the trained network, then delete the checkpoints, which it makes useless, and Ray's empty folder."""
     stage = inside(store, FINISHED)
@@ -108,5 +131,6 @@ def _folder(step: int) -> str:
 
 
 def _finished_steps(store: Store) -> list[int]:
-    names = (key.split("/") for key in store.list(FOLDER))
-    return [int(parts[1].removeprefix("step-")) for parts in names if parts[-1] == "manifest.json"]
+    # A copy that somebody made of a folder is none of ours.
+    found = (re.fullmatch(rf"{FOLDER}/step-(\d+)/{MANIFEST}", key) for key in store.list(FOLDER))
+    return [int(match[1]) for match in found if match]

@@ -16,7 +16,7 @@ import ray
 import torch
 
 from share_dist.body import load_body
-from share_dist.errors import ShareDistError, WorkersLost
+from share_dist.errors import DamagedFile, ShareDistError, WorkersLost
 from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, staying
 from share_dist.fleet.asking import reason_of
 from share_dist.models import settled_precision
@@ -65,7 +65,8 @@ def train(
     Raises:
         errors.OtherRun: the store holds another training, or one begun in another precision.
         errors.BadSetting: the batch cannot be shared evenly.
-        errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: the starting checkpoint cannot be used.
+        errors.WrongBody, errors.WrongArchitecture, errors.DamagedFile: the starting checkpoint cannot be used, or each
+            checkpoint of this training is damaged; of several, an intact one is gone on with.
         errors.WorkersLost: the cluster has no room for the workers, or they died more often than allowed.
         errors.NotWritable: a worker's node does not see the store.
         errors.TrainingDiverged: the gradient became infinite.
@@ -110,8 +111,16 @@ def _fit(
         sized = replace(config, workers=size)
         threads = threads_each(sized, cluster_nodes())
         task = RankTask(job, body, sized, store, pictures, channel, threads, checkpoints.latest_step(store))
-        with DriverEcho(channel, say), Watch(channel, config, size, job.learning.batch_size) as watch:
-            lost = _run_ranks(task)
+        try:
+            with DriverEcho(channel, say), Watch(channel, config, size, job.learning.batch_size) as watch:
+                lost = _run_ranks(task)
+        except DamagedFile as damage:
+            # Found by the ranks, who read it anyway, and looked at again here only then.
+            if not checkpoints.drop_damaged(store):
+                raise
+            reached = checkpoints.latest_step(store)
+            say(f"{job.name} training  {str(damage).splitlines()[0]} It is deleted; goes on after step {reached:,}")
+            continue
         reached = checkpoints.latest_step(store)
         failures, since = (failures + 1 if reached == since else 1) if lost else 0, reached
         if lost and failures > config.worker_failures:

@@ -178,6 +178,41 @@ def test_an_altered_checkpoint_is_refused_and_its_folder_named(tmp_path):
         checkpoints.load_state(store, 8)
 
 
+def spoil(store: FolderStore, step: int) -> None:
+    (path,) = Path(store.uri(f"checkpoints/step-{step:06d}")).glob("state-*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def test_damaged_checkpoints_go_when_one_before_them_is_intact(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.save_state(store, 8, STATE)
+    checkpoints.save_state(store, 16, STATE)
+    assert not checkpoints.drop_damaged(store)
+    assert checkpoints.latest_step(store) == 16
+    spoil(store, 16)
+    assert checkpoints.drop_damaged(store)
+    assert checkpoints.latest_step(store) == 8
+    checkpoints.save_state(store, 16, STATE)
+    checkpoints.load_state(store, 16)
+
+
+def test_when_every_checkpoint_is_damaged_all_stay_for_the_user_to_look_at(tmp_path):
+    store = FolderStore(tmp_path)
+    for step in (8, 16):
+        checkpoints.save_state(store, step, STATE)
+        spoil(store, step)
+    assert not checkpoints.drop_damaged(store)
+    assert not checkpoints.drop_damaged(FolderStore(tmp_path / "none"))
+    assert checkpoints.latest_step(store) == 16
+
+
+def test_a_copy_that_somebody_made_of_a_checkpoint_is_passed_over(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.save_state(store, 8, STATE)
+    (tmp_path / "checkpoints/step-000008").rename(tmp_path / "checkpoints/step-000008 (copy)")
+    assert checkpoints.latest_step(store) == 0
+
+
 def test_a_rank_that_was_given_up_and_comes_back_cannot_change_a_checkpoint(tmp_path):
     store, other = FolderStore(tmp_path), {"model.weight": torch.zeros(6)}
     checkpoints.save_state(store, 8, STATE)

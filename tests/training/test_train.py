@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import sys
 import time
@@ -127,6 +129,19 @@ def break_off(folder):
 
 def test_what_a_rank_raises_is_heard(local_ray, tmp_path):
     break_off(tmp_path)
+
+
+def test_a_damaged_newest_checkpoint_costs_the_steps_since_the_one_before(local_ray, plain, tmp_path):
+    store = break_off(tmp_path)
+    newest = tmp_path / "checkpoints/step-000016"
+    shutil.copytree(tmp_path / "checkpoints/step-000008", newest)
+    (state,) = newest.glob("state-*.safetensors")
+    state.write_bytes(state.read_bytes()[:1000])
+    said: list[str] = []
+    train(JOB, store, HeldPictures(records()), ONE_THREAD, said.append)
+    assert any(re.search(r"step-000016/state.* has 1,000 bytes.*goes on after step 8", line) for line in said)
+    assert_same_bits(tmp_path / "trained/model.safetensors", plain[0])
+    assert len(losses_in(tmp_path)) == total_steps(LEARNING)
 
 
 @pytest.mark.proof
