@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileSymlinkLock
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from share_dist import errors
 from share_dist.masking import MASK, without_password
-from share_dist.storage import FolderStore, Store, refuse_differences, writing
-from share_dist.sweep.journal_lines import CheckedJournal
+from share_dist.storage import refuse_differences
+from share_dist.sweep.journal import JOURNAL as JOURNAL
+from share_dist.sweep.journal import StudyJournal
+from share_dist.sweep.journal import open_journal as open_journal
 
-JOURNAL = "study.journal"
 IDENTITY = "sweep"
 REASON, ROUNDS = "reason", "rounds"
 """What is kept of a trial besides settings and values: why it failed, and its figures after each round."""
@@ -32,65 +29,10 @@ REPEATS, FAILED_REPEATS = "repeats", "failed repeats"
 BASE_COST = "base cost"
 """And what the survey of the base model cost, by which sharing is counted."""
 _WANTED = ", but it must be postgresql://user@host/database.\n  Leave --storage out to keep a journal file in --out."
-_STALE_LOCK_S = 5
-"""A lock of the journal that is older belongs to a process that was killed; ours is held for milliseconds."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def open_journal(store: Store) -> BaseStorage:
-    """Return the journal in a sweep's own place, of which this process is the only writer."""
-    if isinstance(store, FolderStore):
-        return JournalStorage(_Journal(store.root / JOURNAL))
-    return JournalStorage(_StoredJournal(store))
-
-
-class _Journal(CheckedJournal):
-    """A journal in a folder. What a full disk or a power cut left of its last line is cut off."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.where = path, str(path)
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise errors.NotWritable(
-                f"{path} is a link or no regular file, and nothing is appended to what it leads to.\n"
-                "  Put the journal itself there, or give another --out."
-            )
-        with writing(path):
-            _cut_torn_line(path)
-            super().__init__(str(path), JournalFileSymlinkLock(str(path), grace_period=_STALE_LOCK_S))
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append entries, or say that the disk is full."""
-        with writing(self.path):
-            super().append_logs(logs)
-
-
-def _cut_torn_line(path: Path) -> None:
-    whole = path.read_bytes() if path.exists() else b""
-    end = whole.rfind(b"\n") + 1
-    # Only then, for a dashboard may be writing a note of its own.
-    if end < len(whole):
-        os.truncate(path, end)
-
-
-class _StoredJournal(CheckedJournal):
-    """A journal on this machine that is copied into a bucket after every entry."""
-
-    def __init__(self, store: Store) -> None:
-        self.store, self.where = store, store.uri(JOURNAL)
-        # For as long as this object lives.
-        self.folder = tempfile.TemporaryDirectory(prefix="share_dist-study-")
-        self.path = Path(self.folder.name) / JOURNAL
-        if store.exists(JOURNAL):
-            self.path.write_bytes(store.read(JOURNAL))
-        super().__init__(str(self.path))
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append entries, and do not return before the bucket has them."""
-        super().append_logs(logs)
-        self.store.overwrite(JOURNAL, self.path.read_bytes())
 
 
 class _Database(RDBStorage):
@@ -166,8 +108,9 @@ def require_same_study(storage: BaseStorage, name: str, identity: dict[str, Any]
     if name not in optuna.get_all_study_names(storage):
         return False
     found = optuna.load_study(study_name=name, storage=storage)
-    if IDENTITY not in found.user_attrs and not found.trials:
-        # Its maker was killed in the middle.
+    mended = isinstance(storage, StudyJournal) and storage.mended
+    if IDENTITY not in found.user_attrs and (mended or not found.trials):
+        # Its maker was killed in the middle, or that line was damaged; the place's config.json is compared besides.
         return False
     refuse_differences(
         found.user_attrs.get(IDENTITY),
@@ -179,7 +122,7 @@ def require_same_study(storage: BaseStorage, name: str, identity: dict[str, Any]
 
 
 def begin_study(storage: BaseStorage, name: str, identity: dict[str, Any], figures: Sequence[str]) -> None:
-    """Make a study with what it is of."""
+    """Make a study with what it is of; one that is there only learns that."""
     directions = [StudyDirection.MAXIMIZE] * len(figures)
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
     study.set_metric_names(list(figures))

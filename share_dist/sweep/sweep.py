@@ -97,7 +97,7 @@ def _open(plan: SweepPlan, out: str | Path) -> tuple[Store, BaseStorage, str]:
         database = open_database(plan.sweep.storage)
         require_same_study(database, name, identity)
     store = open_run(out, json.dumps(plan.identity(), indent=1, sort_keys=True))
-    storage = database or open_journal(store)
+    storage = database or open_journal(store, name, len(plan.sweep.figures))
     if not require_same_study(storage, name, identity):
         begin_study(storage, name, identity, plan.sweep.figures)
     return store, storage, name

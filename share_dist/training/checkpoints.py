@@ -12,14 +12,13 @@ holds, and of two manifests or networks the first one stays.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 
 from safetensors.torch import load, save
 from torch import Tensor
 
 from share_dist.errors import DamagedFile
-from share_dist.storage import MANIFEST, Store, commit, inside, is_committed, require_same, verified
+from share_dist.storage import MANIFEST, Store, commit, inside, is_committed, require_same, sealed, verified
 from share_dist.training.config import TrainingJob
 
 JOB, FOLDER, FINISHED, RAY = "job.json", "checkpoints", "trained", "ray"
@@ -41,7 +40,7 @@ def claim(job: TrainingJob, store: Store) -> None:
     """
     wanted = job.description()
     if not store.exists(JOB):
-        store.write_once(JOB, json.dumps(wanted, indent=1, sort_keys=True).encode())
+        store.write_once(JOB, sealed(dict(sorted(wanted.items()))))
         return
     require_same(
         store,
