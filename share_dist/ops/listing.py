@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from share_dist.errors import DamagedFile, ShareDistError, printable
@@ -84,7 +83,7 @@ def look(uri: str) -> tuple[list[StoredRun], list[StoredRun]]:
         errors.BadSetting, errors.BucketRefused: it is no place that can be listed.
     """
     store, entries, troubles = look_below(open_store(uri))
-    configs = [entry for entry in entries if PurePosixPath(entry.key).name == CONFIG]
+    configs = [entry for entry in entries if entry.key.rpartition("/")[2] == CONFIG]
     found = {each.root: each for each in together(lambda entry: _settings(store, entry), configs)}
     known = {root: each for root, each in found.items() if each.command is not None or each.problem is not None}
     own, rest = _parted(entries, known)
@@ -129,7 +128,7 @@ def _settings(store: Store, entry: Entry) -> _Found:
 
 def _described(run: Store, found: _Found, own: list[Entry], in_folder: bool) -> StoredRun:
     """Say what a run is and how far it came."""
-    manifests = [entry for entry in own if PurePosixPath(entry.key).name == MANIFEST]
+    manifests = [entry for entry in own if entry.key.rpartition("/")[2] == MANIFEST]
     doubtful = [entry for entry in manifests if in_folder or entry.bytes < _SMALLEST_MANIFEST]
     problem = found.problem or _bad_manifest(run, doubtful)
     stage = problem
