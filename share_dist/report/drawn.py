@@ -72,7 +72,9 @@ def page_data(story: Story) -> dict[str, Any]:
         rows = story.survey
         few = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_VIEWS)).astype(int)
         data["curves"] = plain_rounded(curves(rows), 2)
-        data["tail"] = plain_rounded({"before": tail(rows.before_mm), "after": tail(rows.after_mm)}, 1)
+        tails = {"before": tail(rows.before_mm), "after": tail(rows.after_mm)}
+        # Both of one length, because the page draws them on one axis; a model without any value has no line.
+        data["tail"] = plain_rounded({model: values or [None] * 101 for model, values in tails.items()}, 1)
         data["views"] = plain_rounded(
             {
                 "azimuth": rows.azimuth_deg[few],

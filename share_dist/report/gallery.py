@@ -13,7 +13,7 @@ from PIL import Image
 
 from share_dist.report.story import GalleryItem
 from share_dist.report.tables import verdict
-from share_dist.report.words import mm, signed, written_change
+from share_dist.report.words import WHY_NO_VALUE, is_number, mm, signed, written_change
 
 
 def gallery_html(items: Sequence[GalleryItem]) -> str:
@@ -36,6 +36,8 @@ def _card(item: GalleryItem) -> str:
         )
     )
     note = f" · {escape(item.note)}" if item.note else ""
+    if not (is_number(item.before_mm) and is_number(item.after_mm)):
+        note += f" · no value: {WHY_NO_VALUE}"
     return (
         f"<article class='card'><div class='three'>{pictures}</div><p>"
         f"<button type='button' class='where' data-azimuth='{item.azimuth_deg:.1f}' "

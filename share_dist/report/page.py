@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping
 from html import escape
 
+import numpy as np
+
 from share_dist.report.drawn import json_for_script, page_data, plain
 from share_dist.report.gallery import gallery_html
 from share_dist.report.story import Story
 from share_dist.report.tables import figures_html, flat, pairs_html, rounds_html, seconds_html, tiles_html
 from share_dist.report.template import blocks_of, fill, page_bytes
-from share_dist.report.words import headline, second_line
+from share_dist.report.words import WHY_NO_VALUE, headline, second_line, views_without
 
 _SCRIPTS = ("theme.js", "page.js", "sphere.js", "person.js", "maps.js", "rounds.js", "charts.js", "start.js")
 
@@ -58,6 +60,7 @@ def _sections(story: Story, blocks: Mapping[str, str]) -> str:
     parts = {
         "distance": f"{story.reference_distance_m:g}",
         "hatched": " Hatched: no camera can stand there, it is below the floor." if story.reachable is not None else "",
+        "unmeasured": _unmeasured(story),
         "rounds": rounds_html(story.rounds),
         "rule": escape(story.gallery_rule),
         "gallery": gallery_html(story.gallery),
@@ -68,6 +71,17 @@ def _sections(story: Story, blocks: Mapping[str, str]) -> str:
         "summary": escape(json.dumps(plain(story.summary), indent=1, ensure_ascii=False)),
     }
     return "".join(fill(blocks[name], parts) for name, wanted in shown.items() if wanted)
+
+
+def _unmeasured(story: Story) -> str:
+    """How many judge views have no error, and why; nothing where all have one."""
+    if story.survey is None:
+        return ""
+    before, after = (int((~np.isfinite(each)).sum()) for each in (story.survey.before_mm, story.survey.after_mm))
+    counts = views_without(before, after)
+    if not counts:
+        return ""
+    return f" Of {len(story.survey):,} views {counts}, because {WHY_NO_VALUE}; lines and bands are of the others."
 
 
 def _eyebrow(story: Story) -> str:

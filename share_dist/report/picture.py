@@ -51,7 +51,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def _plain(text: str) -> str:
     """Pillow's typeface lacks the narrow space, the arrow and the true minus."""
-    for odd, common in (("\u202f", " "), ("\u2212", "-"), ("→", "to"), ("’", "'")):
+    for odd, common in (("\u202f", " "), ("\u2212", "-"), ("→", "to"), ("’", "'"), ("–", "-")):
         text = text.replace(odd, common)
     return text
 

@@ -106,11 +106,12 @@ def curves(rows: SurveyRows) -> list[dict[str, Any]]:
 def _curve(rows: SurveyRows, name: str, at: np.ndarray, edges: np.ndarray) -> dict[str, Any]:
     """One curve; bins with fewer than 3 views are left empty, for they would only show noise."""
     bin_of = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, len(edges) - 2)
+    known = np.isfinite(rows.before_mm) | np.isfinite(rows.after_mm)
     members = [bin_of == k for k in range(len(edges) - 1)]
     return {
         "name": name,
         "edges": edges,
-        "views": np.array([int(m.sum()) for m in members]),
+        "views": np.array([int((m & known).sum()) for m in members]),
         "before": [_bin(rows.before_mm[m]) for m in members],
         "after": [_bin(rows.after_mm[m]) for m in members],
     }

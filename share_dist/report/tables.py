@@ -13,9 +13,11 @@ from share_dist.report.words import (
     MINUS,
     MISSING,
     NARROW,
+    WHY_NO_VALUE,
     Figure,
     figure_of,
     is_number,
+    lacking_in_words,
     written,
     written_change,
 )
@@ -28,8 +30,9 @@ def table_text(summary: Mapping[str, Any]) -> str:
     lines = []
     for distribution, figures in figure_rows(summary):
         views = figure_of(summary, "before", distribution, "views")
-        count = f" ({views:,.0f} judge views)" if views else ""
-        lines.append(f"{DISTRIBUTIONS[distribution]}{count}")
+        counts = [f"{views:,.0f} judge views" if views else "", lacking_in_words(summary, distribution)]
+        noted = "; ".join(filter(None, counts))
+        lines.append(f"{DISTRIBUTIONS[distribution]}{f' ({noted})' if noted else ''}")
         for figure, before, after in figures:
             change = written_change(before, after, figure)
             row = f"  {figure.label:<22}{written(before, figure):>10}{written(after, figure):>12}{change:>14}"
@@ -37,11 +40,13 @@ def table_text(summary: Mapping[str, Any]) -> str:
     if not lines:
         return "No figures: the summary has no before and after."
     heading = f"{'':<24}{'before':>10}{'after':>12}{'change':>14}"
+    why = [f"No value: {WHY_NO_VALUE}; means are over the other views."] if lacks_values(summary) else []
     return (
-        "\n".join([heading, *lines, rounds_text(summary.get("rounds") or ())])
+        "\n".join([heading, *lines, *why, rounds_text(summary.get("rounds") or ())])
         .replace(NARROW, " ")
         .replace(MINUS, "-")
         .replace(MISSING, "-")
+        .replace("’", "'")
     )
 
 
@@ -58,17 +63,31 @@ def rounds_text(tries: Sequence[Mapping[str, Any]]) -> str:
 def figure_rows(
     summary: Mapping[str, Any],
 ) -> list[tuple[str, list[tuple[Figure, float | None, float | None]]]]:
-    """Distributions in reading order, each with the figures it has: (figure, before, after)."""
+    """Distributions in reading order, each with the figures it has: (figure, before, after).
+
+    A figure that was reported and has no value at all is one of them, so that its row can say so.
+    """
     found = []
     for distribution in DISTRIBUTIONS:
         rows = []
         for figure in FIGURES:
             pair = [figure_of(summary, when, distribution, figure.key) for when in ("before", "after")]
-            if pair != [None, None]:
+            if pair != [None, None] or _is_reported(summary, distribution, figure.key):
                 rows.append((figure, *pair))
-        if rows:
+        if any(pair != [None, None] for _, *pair in rows):
             found.append((distribution, rows))
     return found
+
+
+def _is_reported(summary: Mapping[str, Any], distribution: str, key: str) -> bool:
+    """Whether a summary names a figure, with a value or without."""
+    return any(key in ((summary.get(when) or {}).get(distribution) or {}) for when in ("before", "after"))
+
+
+def lacks_values(summary: Mapping[str, Any]) -> bool:
+    """Whether some view of a run has no value of some metric, or a metric has none at all."""
+    rows = [pair for _, figures in figure_rows(summary) for _, *pair in figures]
+    return [None, None] in rows or any(lacking_in_words(summary, distribution) for distribution in DISTRIBUTIONS)
 
 
 def figures_html(summary: Mapping[str, Any]) -> str:
@@ -76,19 +95,23 @@ def figures_html(summary: Mapping[str, Any]) -> str:
     tables = []
     for distribution, rows in figure_rows(summary):
         views = figure_of(summary, "before", distribution, "views")
-        count = f"<small>{views:,.0f} judge views</small>" if views else ""
+        counts = [f"{views:,.0f} judge views" if views else "", lacking_in_words(summary, distribution)]
+        count = f"<small>{'; '.join(filter(None, counts))}</small>" if any(counts) else ""
         body = "".join(_figure_row(*row) for row in rows)
         tables.append(
             f"<table class='figures'><caption>{escape(DISTRIBUTIONS[distribution])} {count}</caption>"
             "<thead><tr><th scope='col'></th><th scope='col'>before</th><th scope='col'>after</th>"
             f"<th scope='col'>change</th></tr></thead><tbody>{body}</tbody></table>"
         )
-    return "".join(tables)
+    why = f"<p class='quiet'>Views have no value where {WHY_NO_VALUE}; means are over the others.</p>"
+    return "".join(tables) + (why if tables and lacks_values(summary) else "")
 
 
 def _figure_row(figure: Figure, before: float | None, after: float | None) -> str:
     """One figure of one distribution."""
     change = written_change(before, after, figure)
+    if before is None and after is None:
+        change = "no view has a value"
     return (
         f"<tr><th scope='row'>{escape(figure.label)}</th><td>{written(before, figure)}</td>"
         f"<td>{written(after, figure)}</td>"
@@ -98,7 +121,7 @@ def _figure_row(figure: Figure, before: float | None, after: float | None) -> st
 
 def verdict(before: float | None, after: float | None, figure: Figure = _MPJPE) -> str:
     """better, worse or same, as a CSS class."""
-    if before is None or after is None:
+    if before is None or after is None or not (is_number(before) and is_number(after)):
         return "same"
     # As small as what the text beside it rounds to nothing.
     little = 0.0005 if figure.unit == "%" else 0.0005 * abs(before)
@@ -117,7 +140,8 @@ def tiles_html(summary: Mapping[str, Any]) -> str:
     )
     pairs = [(text, *(figure_of(summary, when, d, key) for when in ("before", "after"))) for d, key, text in wanted]
     most = max((value for _, *pair in pairs for value in pair if value is not None), default=1.0) or 1.0
-    return "".join(_tile(text, before, after, most) for text, before, after in pairs if before is not None)
+    reported = [_is_reported(summary, distribution, key) for distribution, key, _ in wanted]
+    return "".join(_tile(*pair, most) for pair, is_there in zip(pairs, reported, strict=True) if is_there)
 
 
 def _tile(text: str, before: float | None, after: float | None, most: float) -> str:
@@ -128,6 +152,8 @@ def _tile(text: str, before: float | None, after: float | None, most: float) -> 
         if value is not None
     )
     change = f"<strong class='{verdict(before, after)}'>{written_change(before, after)}</strong>"
+    if before is None or after is None:
+        change += f"<small>no value: {WHY_NO_VALUE}</small>"
     return f"<div class='tile'><h3>{escape(text)}</h3>{change}{bars}</div>"
 
 

@@ -11,6 +11,9 @@ NARROW = "\u202f"
 MINUS = "\u2212"
 MISSING = "–"
 
+WHY_NO_VALUE = "the network’s answer there, or the truth, is no finite number"
+"""Why a view may have no value of a metric; said wherever some have none."""
+
 DISTRIBUTIONS = {
     "all_cameras": "all cameras",
     "everyday": "everyday",
@@ -64,7 +67,7 @@ def is_number(value: Any) -> bool:
 
 def written(value: float | None, figure: Figure) -> str:
     """A figure with its unit: "131.2 mm"; a dash when missing."""
-    if value is None:
+    if not is_number(value) or value is None:
         return MISSING
     scaled = value * 100 if figure.unit == "%" else value
     space = "" if figure.unit == "°" else NARROW
@@ -73,7 +76,7 @@ def written(value: float | None, figure: Figure) -> str:
 
 def change_share(before: float | None, after: float | None) -> float | None:
     """Relative change, −0.3 for 30 % less; None when it cannot be told."""
-    if before is None or after is None or before == 0:
+    if before is None or after is None or not (is_number(before) and is_number(after)) or before == 0:
         return None
     return after / before - 1.0
 
@@ -81,7 +84,7 @@ def change_share(before: float | None, after: float | None) -> float | None:
 def written_change(before: float | None, after: float | None, figure: Figure | None = None) -> str:
     """A change as "−30 %", one decimal below ten per cent; shares change in percentage points, as "−4.1 points"."""
     if figure is not None and figure.unit == "%":
-        if before is None or after is None:
+        if before is None or after is None or not (is_number(before) and is_number(after)):
             return MISSING
         return f"{signed((after - before) * 100, 1)}{NARROW}points"
     share = change_share(before, after)
@@ -92,14 +95,31 @@ def written_change(before: float | None, after: float | None, figure: Figure | N
 
 
 def signed(value: float, digits: int) -> str:
-    """A number with its sign, a true minus, and no sign on zero."""
+    """A number with its sign, a true minus, and no sign on zero; a dash where it is none."""
+    if not is_number(value):
+        return MISSING
     text = f"{value:+.{digits}f}".replace("-", MINUS)
     return text[1:] if not any(digit in text for digit in "123456789") else text
 
 
 def mm(value: float | None, digits: int = 0) -> str:
-    """Millimetres: "131 mm"."""
-    return MISSING if value is None else f"{value:.{digits}f}{NARROW}mm"
+    """Millimetres: "131 mm"; a dash where there is no number."""
+    return f"{value:.{digits}f}{NARROW}mm" if is_number(value) else MISSING
+
+
+def views_without(before: int, after: int) -> str:
+    """How many views lack a value: "3 have no value before, 1 after"; nothing where all have one."""
+    counts = [f"{count:,} {{}}{when}" for when, count in (("before", before), ("after", after)) if count]
+    first, *others = [*counts, ""]
+    has = "has no value " if first.startswith("1 ") else "have no value "
+    return ", ".join([first.format(has), *(each.format("") for each in others if each)])
+
+
+def lacking_in_words(summary: Mapping[str, Any], distribution: str) -> str:
+    """How many of a distribution's views lack a value of some metric, by what the summary counted."""
+    lacking = [(((summary.get(when) or {}).get(distribution) or {}).get("without_value") or {}).values()
+               for when in ("before", "after")]  # fmt: skip
+    return views_without(*(max(counts, default=0) for counts in lacking))
 
 
 def headline(summary: Mapping[str, Any], repaired: bool) -> str:
