@@ -23,7 +23,9 @@ def from_aws(name: str) -> str:
     """Read a secret with the role of this machine."""
     import boto3
 
-    return boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    # As the other SDKs do; boto reads AWS_DEFAULT_REGION alone.
+    region = os.environ.get("AWS_REGION") or None
+    return boto3.client("secretsmanager", region_name=region).get_secret_value(SecretId=name)["SecretString"]
 
 
 def from_google(name: str) -> str:

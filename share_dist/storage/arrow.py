@@ -2,33 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore
 from share_dist.storage.stores import Store
 
+if TYPE_CHECKING:
+    from share_dist.storage.s3 import S3Store
+
+_SIGNED_FOR = re.compile(r"Credential=.+/\d{8}/([^/]+)/s3/")
+
 
 def arrow_place(store: Store) -> dict[str, Any]:
     """Return ``storage_path``, and for a bucket ``storage_filesystem``, as Ray's RunConfig takes them.
 
-    Arrow finds keys by itself, where boto finds them, but not an endpoint that stands in a profile.
+    Arrow finds keys by itself, where boto finds them, but no endpoint, region or setting that boto alone understands.
+
+    Raises:
+        errors.BucketRefused: the bucket does not say in which region it is.
     """
     place = open_store(store.uri())
     if isinstance(place, FolderStore):
         return {"storage_path": place.uri()}
-    from pyarrow.fs import S3FileSystem
-
     from share_dist.storage.s3 import S3Store
+    from share_dist.storage.s3_dialect import adds_checksums
 
     assert isinstance(place, S3Store)
+    filesystem = arrow_filesystem(_options(place), adds_checksums(place.client))
+    return {"storage_path": place.uri().removeprefix("s3://"), "storage_filesystem": filesystem}
+
+
+def arrow_filesystem(options: dict[str, Any], checksums: bool) -> Any:
+    """Return Arrow's view of buckets, which is made by the same arguments in every process that it is sent to.
+
+    Args:
+        options: arguments of Arrow's S3FileSystem.
+        checksums: whether puts are to have the checksum that Arrow adds.
+    """
+    from pyarrow.fs import S3FileSystem
+
+    class Buckets(S3FileSystem):
+        def __reduce__(self) -> tuple[Any, ...]:
+            return arrow_filesystem, (options, checksums)
+
+        def delete_dir(self, path: str) -> None:
+            """Delete a folder; by boto, since Arrow knows bulk deletes alone, with a checksum that few servers know."""
+            bucket, _, folder = str(path).strip("/").partition("/")
+            open_store(f"s3://{bucket}").delete(folder) if folder else super().delete_dir(path)
+
+    with _wishes(checksums):
+        return Buckets(**options)
+
+
+@contextmanager
+def _wishes(checksums: bool) -> Iterator[None]:
+    """Say about checksums, while Arrow reads it, what boto found out; it stands in no argument."""
+    wanted = "when_supported" if checksums else "when_required"
+    names = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, wanted))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _options(place: S3Store) -> dict[str, Any]:
+    import botocore.session
+
+    from share_dist.storage.s3_dialect import is_given
+
     known = place.client.meta
     endpoint = urlsplit(known.endpoint_url)
-    elsewhere = not (endpoint.hostname or "").endswith(".amazonaws.com")
-    filesystem = S3FileSystem(
-        region=None if known.region_name == "aws-global" else known.region_name,
-        scheme=endpoint.scheme,
-        endpoint_override=endpoint.netloc if elsewhere else None,
-    )
-    return {"storage_path": place.uri().removeprefix("s3://"), "storage_filesystem": filesystem}
+    options: dict[str, Any] = {"region": _region(place), "scheme": endpoint.scheme}
+    if is_given(known.endpoint_url):
+        options["endpoint_override"] = endpoint.netloc.rpartition("@")[2] + endpoint.path.rstrip("/")
+    if (known.config.s3 or {}).get("addressing_style") == "virtual":
+        options["force_virtual_addressing"] = True
+    if authority := botocore.session.get_session().get_config_variable("ca_bundle"):
+        options["tls_ca_file_path"] = authority
+    return options
+
+
+def _region(place: S3Store) -> str | None:
+    """Return the region by which requests are signed in the end; Arrow does not follow a redirect to another."""
+    client, signed = place.client, [""]
+
+    def note(request: Any, **_: Any) -> None:
+        signed.append(str(request.headers.get("Authorization", "")))
+
+    client.meta.events.register("before-send.s3.ListObjectsV2", note)
+    try:
+        with place.asking("s3:ListBucket"):
+            client.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
+    finally:
+        client.meta.events.unregister("before-send.s3.ListObjectsV2", note)
+    found = _SIGNED_FOR.search(signed[-1])
+    named = found[1] if found else client.meta.region_name
+    return None if named == "aws-global" else named

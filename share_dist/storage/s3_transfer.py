@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from share_dist.storage.s3_client import (
     patiently,
 )
 from share_dist.storage.s3_dialect import adds_checksums, shown_whole
+
+log = logging.getLogger("share_dist")
 
 PART_BYTES = 8 << 20
 """Size of one part or range: large enough to be worth a request, small enough that a lost one costs little."""
@@ -130,9 +132,17 @@ def send_part(place: Place, upload: str, number: int, body: bytes) -> dict[str, 
 
 
 def abort_parts(place: Place, upload: str) -> None:
-    """Give up an upload in parts, if the server hears of it."""
-    with suppress(ClientError, BotoCoreError):
+    """Give up an upload in parts, which otherwise stays, unseen, and costs what it holds."""
+    try:
         place.client.abort_multipart_upload(**place.names, UploadId=upload)
+    except (ClientError, BotoCoreError) as error:
+        log.warning(
+            "the unseen parts of s3://%s/%s stay in the bucket (%s): allow s3:AbortMultipartUpload there, or let a "
+            "lifecycle rule delete incomplete uploads",
+            place.bucket,
+            place.key,
+            error_code(error) or type(error).__name__,
+        )
 
 
 def _checksum(place: Place) -> dict[str, str]:

@@ -225,7 +225,8 @@ def _answer(request: BaseHTTPRequestHandler, proxy: BadS3, fault: str | None, bo
         return
     if fault == "slow":
         time.sleep(proxy.schedule.slow_s)
-    asked = other_s3.Request(request.command, request.path, dict(request.headers))
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    asked = other_s3.Request(request.command, request.path, headers)
     first = bool(proxy.manners) and proxy.log.count((request.command, request.path)) == 1
     own = other_s3.answer(proxy.manners, asked, bucket.NAME, first)
     if own:
@@ -242,8 +243,8 @@ def _forward(request: other_s3.Request, proxy: BadS3, body: bytes) -> tuple[int,
     connection = http.client.HTTPConnection(proxy.target.hostname or "", proxy.target.port or 80, timeout=60)
     try:
         # With the Host it was signed for.
-        headers = {name: value for name, value in request.headers.items() if name.lower() != "transfer-encoding"}
-        connection.request(request.method, request.path, body, {**headers, "Content-Length": str(len(body))})
+        headers = {name: value for name, value in request.headers.items() if name != "transfer-encoding"}
+        connection.request(request.method, request.path, body, {**headers, "content-length": str(len(body))})
         answer = connection.getresponse()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP_HEADERS}
         if request.method == "HEAD":

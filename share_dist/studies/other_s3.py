@@ -23,8 +23,11 @@ Manner = Literal[
     "error in a 200",  # to the first request that would complete an upload in parts
     "wants the bucket in its host",  # 403 SecondLevelDomainForbidden, as Alibaba OSS does
     "bucket in its host",  # takes every path for a key of the bucket
+    "behind a path",  # a gateway that takes /behind/a/gateway off every path
     "wants region eu-west-1",  # 400 AuthorizationHeaderMalformed to other signatures
     "redirects",  # 307 with the bucket's region
+    "too many requests",  # 429 to the first request of each kind and object
+    "no abort",  # 403 to the end of an upload in parts
     "web page",  # 200 and HTML, as a console
     "web page of an error",  # 400 and HTML, as a gateway that was spoken to in plain http
     "expired",
@@ -47,6 +50,7 @@ class Request:
     """With its query."""
 
     headers: Mapping[str, str]
+    """Their names in small letters."""
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -55,14 +59,14 @@ class Request:
 
     def has(self, *beginnings: str) -> str | None:
         """Return the first header whose name begins so."""
-        return next((name for name in self.headers if name.lower().startswith(beginnings)), None)
+        return next((name for name in self.headers if name.startswith(beginnings)), None)
 
     @property
     def checksum(self) -> str | None:
         """The header by which a checksum is sent; those of answers are no such."""
-        chunked = "aws-chunked" in {**self.headers}.get("Content-Encoding", "")
+        chunked = "aws-chunked" in self.headers.get("content-encoding", "")
         found = self.has("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer")
-        return "Content-Encoding" if chunked else found if self.method in ("PUT", "POST") else None
+        return "content-encoding" if chunked else found if self.method in ("PUT", "POST") else None
 
     @property
     def completes_parts(self) -> bool:
@@ -107,7 +111,6 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
     query, checksum, head = request.query, request.checksum, request.method == "HEAD"
     writes = request.method in ("PUT", "POST")
     body = request.method == "PUT" or "delete" in query
-    host = (request.has("host") and request.headers["Host"]) or ""
     answers = {
         "refuses checksums": checksum
         and Answer(400, "InvalidArgument", f"Unsupported header '{checksum}' received for this API call."),
@@ -123,12 +126,14 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "HEAD is not allowed": head and Answer(405, "MethodNotAllowed"),
         "no parts": "uploads" in query and Answer(501, "NotImplemented", "Multipart is not implemented."),
         "error in a 200": request.completes_parts and first and Answer(200, "InternalError", "Please try again."),
-        "wants the bucket in its host": not host.startswith(f"{bucket}.")
+        "wants the bucket in its host": not request.headers.get("host", "").startswith(f"{bucket}.")
         and Answer(403, "SecondLevelDomainForbidden", "Please use virtual hosted style to access."),
-        "wants region eu-west-1": f"/{REGION}/" not in request.headers.get("Authorization", "")
+        "wants region eu-west-1": f"/{REGION}/" not in request.headers.get("authorization", "")
         and Answer(400, "AuthorizationHeaderMalformed", "The region is wrong.", more=f"<Region>{REGION}</Region>"),
-        "redirects": f"/{REGION}/" not in request.headers.get("Authorization", "")
+        "redirects": f"/{REGION}/" not in request.headers.get("authorization", "")
         and Answer(307, "TemporaryRedirect", headers={"x-amz-bucket-region": REGION}),
+        "too many requests": first and Answer(429, "TooManyRequests"),
+        "no abort": request.method == "DELETE" and "uploadId" in query and Answer(403, "AccessDenied"),
         "web page": Answer(200, ""),
         "web page of an error": Answer(400, ""),
         "expired": Answer(400, "ExpiredToken", "The provided token has expired."),
@@ -141,8 +146,10 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
 def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:
     """Return a request as a server of these manners understands it."""
     if "ignores conditions" in manners or ("ignores conditions of parts" in manners and request.completes_parts):
-        kept = {name: value for name, value in request.headers.items() if name.lower() not in _CONDITIONS}
+        kept = {name: value for name, value in request.headers.items() if name not in _CONDITIONS}
         request = replace(request, headers=kept) if request.method in ("PUT", "POST") else request
+    if "behind a path" in manners:
+        request = replace(request, path=request.path.removeprefix("/behind/a/gateway"))
     if {"wants the bucket in its host", "bucket in its host"} & manners:
-        request = replace(request, path=f"/{bucket}{request.path}", headers={**request.headers, "Host": "localhost"})
+        request = replace(request, path=f"/{bucket}{request.path}", headers={**request.headers, "host": "localhost"})
     return request

@@ -83,3 +83,33 @@ def test_a_secret_that_is_no_token_is_refused_and_the_old_one_kept(machine, monk
     assert "store another one" in done.stderr
     assert "short" not in done.stderr.replace("a token needs", "")
     assert (Path(machine["HOME"]) / ".ray/auth_token").read_text() == TOKEN
+
+
+class Aws(BaseHTTPRequestHandler):
+    """Secrets Manager of one region."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        permitted = "/eu-west-3/secretsmanager/" in self.headers["Authorization"]
+        self.send_response(200 if permitted else 400)
+        self.end_headers()
+        self.wfile.write(json.dumps({"SecretString": TOKEN} if permitted else {}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_on_aws_the_region_is_found_where_the_other_sdks_find_it(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Aws)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    regions = {"AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "eu-west-1"}
+    endpoint = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+    machine = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **keys, **regions, **endpoint}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "share-dist/token"], env=machine, capture_output=True, text=True
+    )
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / ".ray/auth_token").read_text() == TOKEN

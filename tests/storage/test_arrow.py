@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+
+import pytest
+
 from share_dist.storage import FolderStore, arrow_place, inside, open_run, open_store
 from share_dist.storage.s3 import S3Store
 from share_dist.studies.bad_s3 import Schedule
@@ -49,3 +54,33 @@ def test_folders_that_arrow_marks_with_empty_objects_are_no_objects_and_go_with_
 
 def test_a_folder_is_given_as_its_path(tmp_path):
     assert arrow_place(inside(FolderStore(tmp_path), "training")) == {"storage_path": f"{tmp_path}/training"}
+
+
+@pytest.mark.parametrize("manner", ["refuses checksums", "no bulk delete", "wants region eu-west-1"])
+def test_arrow_writes_and_deletes_on_a_server_that(bucket, bad_bucket, manner):
+    """Also after it has travelled to another process, twice, as from a driver to a controller to a rank."""
+    bad_bucket(Schedule(seed=0, share=0.0)).manners = {manner}
+    place = arrow_place(open_store(bucket))
+    for _ in range(2):
+        place["storage_filesystem"] = pickle.loads(pickle.dumps(place["storage_filesystem"]))
+    write(place, "checkpoint/weights")
+    write(place, "state.json")
+    place["storage_filesystem"].delete_dir(f"{place['storage_path']}/checkpoint")
+    assert open_store(bucket).list() == ["state.json"]
+
+
+def test_arrow_makes_no_setting_that_stays_and_tells_nobody_a_key(bucket, bucket_server, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket_server.endpoint.replace("://", "://user:word@"))
+    before = dict(os.environ)
+    travelling = pickle.dumps(arrow_place(open_store(bucket))["storage_filesystem"])
+    assert dict(os.environ) == before
+    assert not [key for key in (b"AKIAONTHISMACHINE", b"opens-nothing", b"word") if key in travelling]
+
+
+@pytest.mark.parametrize("end", ["/", "/behind/a/gateway", "/behind/a/gateway/"])
+def test_arrow_follows_an_endpoint_with_a_path(bucket, bad_bucket, monkeypatch, end):
+    proxy = bad_bucket(Schedule(seed=0, share=0.0))
+    proxy.manners = {"behind a path"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint + end)
+    write(arrow_place(open_store(bucket)), "state.json")
+    assert open_store(bucket).read("state.json") == b"from arrow"

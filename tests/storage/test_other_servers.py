@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from share_dist import errors
 from share_dist.storage import check, open_run, open_store
 from share_dist.storage.s3 import S3Store
+from share_dist.storage.s3_transfer import PART_BYTES
 from share_dist.studies.bad_s3 import Schedule
 
 QUIET = Schedule(seed=0, share=0.0)
@@ -36,19 +35,21 @@ def refused(address):
     return str(caught.value)
 
 
+NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD is not allowed", "redirects")
+
+
 @pytest.mark.parametrize(
     "manner",
     [
-        *("refuses checksums", "does not know checksums", "wants Content-MD5", "no bulk delete"),
-        *("bulk delete is InvalidArgument", "bulk delete is not allowed", "HEAD is forbidden", "HEAD is not allowed"),
-        *("error in a 200", "wants region eu-west-1", "redirects"),
+        *("refuses checksums", "wants Content-MD5", "no bulk delete", "bulk delete is InvalidArgument"),
+        *("HEAD is forbidden", "error in a 200", "wants region eu-west-1", "too many requests"),
+        *(pytest.param(manner, marks=pytest.mark.slow) for manner in NEAR_DOUBLES),
     ],
 )
-def test_a_run_is_opened_written_read_and_deleted_on_a_server_that(server, manner):
+def test_a_run_is_opened_written_read_and_deleted_on_a_server_that(server, hurry, manner):
     store = open_store(server(manner))
-    run, large = open_run(store.uri(), "{}"), os.urandom(20 << 20)
+    run, large = open_run(store.uri(), "{}"), bytes(2 * PART_BYTES + 1)
     for key, data in (("stage/large", large), ("stage/small", b"1"), ("stage/manifest.json", b"{}"), ("empty", b"")):
-        run.write_once(key, data)
         run.write_once(key, data)
         with pytest.raises(errors.OtherRun):
             run.write_once(key, b"other")
@@ -123,7 +124,7 @@ def test_a_large_object_has_checksums_of_its_parts_exactly_when_they_are_asked_f
     monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", value)
     store = open_store(bucket)
     assert isinstance(store, S3Store)
-    store.write_once("large", bytes(20 << 20))
+    store.write_once("large", bytes(2 * PART_BYTES + 1))
     place = store.place("large")
     found = store.client.head_object(**place.names, ChecksumMode="ENABLED")
     assert ("ChecksumCRC32" in found) == (value == "when_supported")
@@ -140,3 +141,8 @@ def test_of_a_refused_bulk_delete_every_object_is_deleted_and_a_denied_one_is_to
     server.proxy.denied.add("delete")
     with pytest.raises(errors.BucketRefused, match="does not allow s3:DeleteObject"):
         store.delete("many")
+
+
+def test_an_upload_that_cannot_be_given_up_is_told_with_what_deletes_it(server, caplog):
+    assert check(server("no abort"))[0].ok
+    assert "allow s3:AbortMultipartUpload there, or let a lifecycle rule delete incomplete uploads" in caplog.text
