@@ -94,6 +94,29 @@ class TrainingDiverged(ShareDistError, FloatingPointError):
     """A training's gradient became infinite or not a number."""
 
 
+class NetworkFailed(ShareDistError):
+    """A network under test answers NaN or infinity in place of a person.
+
+    Attributes:
+        view: the first view it does so for.
+        part: of its answer, or of what follows from it.
+        network: what it is called.
+        weights: its hash, where that is known.
+    """
+
+    def __init__(self, view: int, part: str, network: str = "the network", weights: str = ""):
+        super().__init__(view, part, network, weights)
+        self.view, self.part, self.network, self.weights = view, part, network, weights
+
+    def __str__(self) -> str:
+        return (
+            f"{self.network} answers NaN or infinity for view {self.view}: its {self.part} is not finite.\n"
+            "  What was measured before is kept; the same command would stop at the same view.\n"
+            "  Give another --model.checkpoint and another --out. What overflows in bfloat16 alone works with "
+            "--survey.precision fp32."
+        )
+
+
 class NoCluster(WorkersLost):
     """No head of a Ray cluster answers at the address."""
 

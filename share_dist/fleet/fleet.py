@@ -172,6 +172,7 @@ class Fleet:
             errors.OtherRun: the store holds another survey, or one begun in another precision.
             errors.DamagedFile: the checkpoint or a stored block is damaged.
             errors.WrongBody: the checkpoint belongs to another body.
+            errors.NetworkFailed: the network answers NaN or infinity; finished blocks are kept.
             errors.WorkersLost: no actor became ready, or nothing was finished for too long.
             errors.StorageFull: the disk filled up; finished blocks are kept.
         """
@@ -184,7 +185,11 @@ class Fleet:
         if missing:
             # A damaged stored block is an error now, and not after the work on those that are missing.
             together(lambda index: read_block(store, index), sorted(done))
-            self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
+            try:
+                self._compute(Parcel.of(network_hash, weights), plan, missing, store, config, label, count)
+            except errors.NetworkFailed as error:
+                named = f"checkpoint {model}" if isinstance(model, Path | str) else f"the network of '{label}'"
+                raise errors.NetworkFailed(error.view, error.part, named, network_hash) from error
         return Survey.load(store)
 
     def survey_key(

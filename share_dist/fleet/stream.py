@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray import exceptions as lost
 
-from share_dist.errors import WorkersLost
+from share_dist.errors import NetworkFailed, WorkersLost
 from share_dist.fleet.asking import LOSSES, fetch, users_error, was_lost
 from share_dist.fleet.pools import Pool
 
@@ -39,6 +39,9 @@ class _Stage:
     def start(self, actor: Any, block: Block, work: Any) -> None:
         self.running[self.ask(actor, work)] = (block, actor)
 
+    def blocks(self) -> list[Block]:
+        return [block for block, _ in self.running.values()]
+
     def end(self, reference: Any) -> Block:
         return self.running.pop(reference)[0]
 
@@ -65,11 +68,14 @@ def stream_blocks(
 
     Raises:
         WorkersLost: nothing was finished for too long, or a block was lost again and again.
+        NetworkFailed: of all views the first for which the network fails, once every block before it is finished: it
+            is the same view whoever is quickest, and asked again there is nothing left to do before it.
     """
+    failure: tuple[Block, NetworkFailed] | None = None
     first, second = _Stage(renderers, render), _Stage(evaluators, evaluate)
     waiting, rendered, losses = deque(blocks), deque[tuple[Block, Any]](), Counter[Block]()
     last = time.monotonic()
-    while waiting or rendered or first.running or second.running:
+    while _is_left(failure, [*waiting, *map(_block, rendered), *first.blocks(), *second.blocks()]):
         while rendered and (actor := second.idlest()) is not None:
             second.start(actor, *rendered.popleft())
         limit = EACH * (renderers.size + evaluators.size) - len(rendered) - len(second.running)
@@ -89,6 +95,12 @@ def stream_blocks(
                 continue
             block = second.end(reference)
             answer = _answer(reference, block)
+            if isinstance(answer, NetworkFailed):
+                if failure is None or block.start < failure[0].start:
+                    failure = block, answer
+                    waiting = deque(each for each in waiting if each.start < block.start)
+                    rendered = deque(each for each in rendered if _block(each).start < block.start)
+                continue
             if isinstance(answer, BaseException):
                 losses[block] += 1
                 _refuse_deadly(block, losses[block], answer)
@@ -98,6 +110,8 @@ def stream_blocks(
             yield block, answer
         if time.monotonic() - last > stall_timeout_s:
             raise WorkersLost(_stall(stall_timeout_s, len(first.running), len(second.running)))
+    if failure is not None:
+        raise failure[1]
 
 
 def in_order(
@@ -113,14 +127,26 @@ def in_order(
             yield first, fetch(lambda first=first: ask(first), reference, timeout_s, f"{doing} {first}")
 
 
+def _is_left(failure: tuple[Block, NetworkFailed] | None, blocks: Sequence[Block]) -> bool:
+    """Whether there is work to wait for; after a failure only what comes before it."""
+    return any(failure is None or block.start < failure[0].start for block in blocks)
+
+
+def _block(pair: tuple[Block, Any]) -> Block:
+    return pair[0]
+
+
 def _answer(reference: Any, block: Block) -> Any:
-    """Return the answer, or the error by which it was lost."""
+    """Return the answer, the error by which it was lost, or what the network failed by."""
     try:
         return ray.get(reference)
     except (*LOSSES, lost.RayTaskError) as error:
         if was_lost(error):
             return error
-        raise users_error(error, f"working on views {block.start} to {block.stop - 1}") from error
+        found = users_error(error, f"working on views {block.start} to {block.stop - 1}")
+        if isinstance(found, NetworkFailed):
+            return found
+        raise found from error
 
 
 def _refuse_deadly(block: Block, count: int, error: BaseException) -> None:

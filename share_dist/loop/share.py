@@ -29,7 +29,7 @@ from share_dist.loop.rounds import (
     stored_landscape,
     stored_plan,
 )
-from share_dist.loop.start import checked_model, require_two_blocks, settled
+from share_dist.loop.start import checked_model, naming, require_two_blocks, settled
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
 from share_dist.report import table_text
 from share_dist.storage import finish_run, once, open_run, reopen_run, sealed
@@ -54,7 +54,7 @@ def run_share(config: RunConfig, out: str | Path) -> RunResult:
     require_two_blocks(config.survey.judge_views, "survey.judge-views")
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
-    with Fleet(config.fleet, config.body, config.render) as fleet:
+    with Fleet(config.fleet, config.body, config.render) as fleet, naming(config, base):
         result = _share(Run(settled(config, store), store, fleet), base, store.uri().rpartition("/")[2])
     if not any(row["accepted"] for row in result.summary["rounds"]):
         raise errors.RepairFailed(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +12,9 @@ import torch
 
 from share_dist.body import load_body
 from share_dist.config import RunConfig
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, NetworkFailed
 from share_dist.landscape.fit import FEWEST_VIEWS
-from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_source, settled_precision
+from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_card, read_source, settled_precision
 from share_dist.scene import SceneDistribution
 from share_dist.storage import Store, once
 from share_dist.survey import BLOCK
@@ -58,6 +60,23 @@ def _checked_architecture(config: RunConfig) -> ModelConfig:
             "  Train the recipe compact-hmr, set --learning.no-frozen-batch-norm, or start from a --model.checkpoint."
         )
     return architecture
+
+
+@contextmanager
+def naming(config: RunConfig, model: bytes) -> Iterator[None]:
+    """Call the network that a run starts from by its file, where it is the one that fails.
+
+    Raises:
+        errors.NetworkFailed: whichever network failed.
+    """
+    try:
+        yield
+    except NetworkFailed as error:
+        if error.weights != read_card(model)["model_hash"]:
+            raise
+        source = config.model.checkpoint
+        name = f"checkpoint {source}" if source else "the built-in model"
+        raise NetworkFailed(error.view, error.part, name, error.weights) from error
 
 
 def settled(config: RunConfig, store: Store) -> RunConfig:

@@ -13,7 +13,7 @@ from share_dist.fleet import Fleet
 from share_dist.landscape import HeldOut, LandscapeConfig, columns_of, held_out
 from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.loop.rounds import Run, camera_pool, find_weak_views
-from share_dist.loop.start import checked_model, settled
+from share_dist.loop.start import checked_model, naming, settled
 from share_dist.rome import Regions
 from share_dist.storage import finish_run, open_run, reopen_run, sealed
 from share_dist.survey import Survey, figures
@@ -29,7 +29,8 @@ def run_survey(config: RunConfig, out: str | Path) -> str:
     store = open_run(out, config_json(config, "survey"))
     with Fleet(config.fleet, config.body, config.render) as fleet:
         run = Run(settled(config, store), store, fleet)
-        surveys = run.steer(model, "survey", "survey")
+        with naming(config, model):
+            surveys = run.steer(model, "survey", "survey")
         pool = camera_pool(run)
         landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], pool)
     summary = {name: figures(survey) for name, survey in surveys.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import ray
+import torch
 
 from share_dist import errors
 from share_dist.models import ModelConfig, checkpoint_bytes, make_model
@@ -91,6 +93,37 @@ def test_pictures_never_reach_the_driver(fleet, model, plan, tmp_path, monkeypat
     assert len(rows) == 2
     assert sum(map(len, rows)) < 512 * 500
     assert {type(value).__name__ for value in fetched} <= {"bytes", "Receipt"}
+
+
+def overflowing(plan, renderer, blocks) -> tuple[object, int]:
+    """A network whose answer overflows for one picture, and its number: that one which excites it most, in `blocks`."""
+    from share_dist.models import normalise_images
+
+    network = make_model(ModelConfig(input_px=48, iterations=1), seed=2).eval()
+    numbers = np.arange(blocks[0] * 256, blocks[1] * 256)
+    images = normalise_images(renderer.records(plan.views(numbers, renderer.body)).image)
+    with torch.inference_mode():
+        said = network(images).betas.double().abs().max(dim=1).values
+    highest, next_one = said.topk(2).values.tolist()
+    network.head.decshape.weight.data *= torch.finfo(torch.float32).max / math.sqrt(highest * next_one)
+    return network, int(numbers[int(said.argmax())])
+
+
+def test_a_network_that_overflows_is_named_with_its_view_and_keeps_what_was_measured(fleet, plan, renderer, tmp_path):
+    network, view = overflowing(plan, renderer, (0, 4))
+    checkpoint = tmp_path / "hot.safetensors"
+    checkpoint.write_bytes(checkpoint_bytes(network, {"body_hash": renderer.body.hash}))
+    kept = []
+    for _ in range(2):
+        with pytest.raises(
+            errors.NetworkFailed, match=rf"checkpoint .*hot.safetensors .* infinity for view {view}: its"
+        ):
+            fleet.survey(checkpoint, plan, 1024, FolderStore(tmp_path / "survey"))
+        kept.append({path: path.stat().st_mtime_ns for path in (tmp_path / "survey").rglob("rows.parquet")})
+    blocks = {int(path.parent.name.removeprefix("block-")) for path in kept[1]}
+    assert set(range(view // 256)) <= blocks
+    assert view // 256 not in blocks
+    assert kept[0].items() <= kept[1].items()
 
 
 def test_killed_renderers_and_evaluators_cost_time_but_no_row(fleet, model, plan, plain, tmp_path, kill):

@@ -8,8 +8,8 @@ import pytest
 
 from share_dist import errors
 from share_dist.loop.base import run_base_training
-from share_dist.loop.start import checked_model, checked_start
-from share_dist.models import ModelConfig, make_model, save_checkpoint
+from share_dist.loop.start import checked_model, checked_start, naming
+from share_dist.models import ModelConfig, make_model, read_card, save_checkpoint
 from share_dist.recipes import find_recipe
 from share_dist.training import TrainingConfig
 
@@ -58,3 +58,14 @@ def test_a_base_training_refuses_a_checkpoint_that_does_not_fit(figure, tmp_path
     with pytest.raises(error):
         run_base_training(begin_with(path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_network_that_a_run_starts_from_is_called_by_its_file(checkpoint):
+    content = checkpoint.read_bytes()
+    failed = errors.NetworkFailed(300, "betas", weights=read_card(content)["model_hash"])
+    words = rf"checkpoint {checkpoint} answers NaN or infinity for view 300"
+    with pytest.raises(errors.NetworkFailed, match=words), naming(begin_with(checkpoint), content):
+        raise failed
+    with pytest.raises(errors.NetworkFailed, match="the network of 'x'"), naming(begin_with(checkpoint), content):
+        raise errors.NetworkFailed(300, "betas", "the network of 'x'", "0" * 64)
+    assert errors.NetworkFailed.exit_status == 2

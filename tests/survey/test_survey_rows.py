@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from share_dist.camera import CAMERA_TABLE_COLUMNS, camera_columns
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, NetworkFailed
 from share_dist.losses import truth_from_records
 from share_dist.metrics import error_columns
 from share_dist.models import predict
@@ -53,6 +53,39 @@ def test_rows_are_the_same_bits_however_many_threads_there_are(model, plan, rend
     torch.set_num_threads(before)
     for name in ERROR_COLUMNS:
         np.testing.assert_array_equal(rows[0][name], rows[1][name])
+
+
+class Failing(torch.nn.Module):
+    """A network that answers what no body can be made of, once: for one picture of one batch."""
+
+    def __init__(self, network, part, value, batch, row):
+        super().__init__()
+        self.network, self.part, self.value, self.batch, self.row = network, part, value, batch, row
+        self.calls = 0
+
+    def forward(self, image, keys=None):
+        answer = {name: part.clone() for name, part in self.network(image, keys)._asdict().items()}
+        if self.calls == self.batch:
+            answer[self.part][self.row :: 7] = self.value
+        self.calls += 1
+        return type(self.network(image, keys))(**answer)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "named"),
+    [
+        ("pose", math.nan, "pose"),
+        ("betas", math.inf, "betas"),
+        ("camera", -math.inf, "camera"),
+        ("pose", 1e30, "body"),
+    ],
+)
+def test_a_network_that_answers_no_number_is_stopped_at_its_first_bad_view(
+    model, plan, renderer, layer, part, value, named
+):
+    failing = Failing(model, part, value, batch=1, row=11)
+    with pytest.raises(NetworkFailed, match=f"answers NaN or infinity for view {64 + 11}: its {named} is not finite"):
+        error_rows(failing, layer, renderer.records(plan.views(range(128), renderer.body)))
 
 
 def test_a_block_is_its_factors_and_its_errors(survey, model, plan, renderer, layer, figure):
