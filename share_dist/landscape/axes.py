@@ -27,7 +27,7 @@ from share_dist.errors import BadSetting
 from share_dist.geometry import angles_from_direction, direction_from_angles
 from share_dist.landscape.config import LandscapeConfig, require_column
 from share_dist.landscape.harmonics import harmonic_degrees, harmonics, harmonics_gradient
-from share_dist.landscape.scales import CategoryAxis, IntervalAxis, PeriodicAxis
+from share_dist.landscape.scales import CategoryAxis, IntervalAxis, PeriodicAxis, require_angles
 from share_dist.landscape.wigner import (
     angles_from_spinor,
     spinor,
@@ -79,6 +79,10 @@ class Axis(Protocol):
         """Points of a Euclidean space in which near means near: radians nearby, log distance as it is."""
         ...
 
+    def require_known(self, points: Float[np.ndarray, "n coordinates"]) -> None:
+        """Raise BadSetting for a point outside the factor's range, of which a landscape knows nothing."""
+        ...
+
 
 DIRECTION_COLUMNS = ("azimuth_rad", "elevation_rad")
 ROTATION_COLUMNS = (*DIRECTION_COLUMNS, "roll_rad")
@@ -118,11 +122,10 @@ def read_points(axis: Axis, columns: Mapping[str, Any]) -> Float[np.ndarray, "n 
     """Coordinates, radians and metres, of the rows of a table that may write angles as `_rad` or `_deg`.
 
     Raises:
-        BadSetting: a column is missing, or a category's number is outside its range.
+        BadSetting: a column is missing, or a number is outside its factor's range.
     """
     points = np.stack([_read_column(columns, name) for name in axis.columns], axis=1)
-    if isinstance(axis, CategoryAxis):
-        axis.require_known(points[:, 0])
+    axis.require_known(points)
     return points
 
 
@@ -179,6 +182,10 @@ class SphereAxis:
         """Unit vectors: nearby, a chord is the angle."""
         return direction_from_angles(points[:, 0], points[:, 1])
 
+    def require_known(self, points: np.ndarray) -> None:
+        """Raise BadSetting for an angle that is none of a direction."""
+        require_angles(points, self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class RotationAxis:
@@ -222,3 +229,7 @@ class RotationAxis:
         rolled_down = cos_r[:, None] * down - sin_r[:, None] * right
         ahead = direction_from_angles(points[:, 0], points[:, 1])
         return np.concatenate([rolled_right, rolled_down, ahead], axis=1) / math.sqrt(2)
+
+    def require_known(self, points: np.ndarray) -> None:
+        """Raise BadSetting for an angle that is none of a camera's."""
+        require_angles(points, self.columns)

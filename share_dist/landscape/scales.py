@@ -12,6 +12,39 @@ import numpy as np
 
 from share_dist.errors import BadSetting
 
+_ROUNDING = 1e-6
+"""Degrees that were radians, and the ends of a drawn range, may round to a hair beyond."""
+
+
+def require_inside(column: str, numbers: np.ndarray, low: float, high: float) -> None:
+    """Raise BadSetting, naming a column as tables write it, unless all numbers are finite and from low to high.
+
+    Args:
+        column: ends in _rad where the numbers are angles in radians.
+        numbers: one for each row.
+        low: the least that is known.
+        high: the most.
+    """
+    hair = _ROUNDING * max(abs(low), abs(high))
+    strange = np.flatnonzero(~((numbers >= low - hair) & (numbers <= high + hair)))
+    if len(strange):
+        radians = column.endswith(("_rad", "_deg"))
+        given, first, last = (
+            math.degrees(number) if radians else number for number in (numbers[strange[0]], low, high)
+        )
+        name, unit = column.replace("_rad", "_deg"), "°" if radians else " m" if column.endswith("_m") else ""
+        raise BadSetting(
+            f"{name} is {given:g}{unit} in row {strange[0]}, but the landscape knows {first:g} to {last:g}{unit} "
+            "and says nothing beyond.\n  Ask within, or fit it over a factor whose range holds all of your cameras."
+        )
+
+
+def require_angles(points: np.ndarray, columns: tuple[str, ...]) -> None:
+    """Raise BadSetting unless elevations, by their column's name, lie within the poles and all else within a turn."""
+    for position, column in enumerate(columns):
+        most = math.pi / 2 if column.startswith("elevation") else math.tau
+        require_inside(column, points[:, position], -most, most)
+
 
 @dataclass(frozen=True, slots=True)
 class PeriodicAxis:
@@ -56,12 +89,17 @@ class PeriodicAxis:
         """On the unit circle."""
         return np.concatenate([np.cos(points), np.sin(points)], axis=1)
 
+    def require_known(self, points: np.ndarray) -> None:
+        """Raise BadSetting for what is no angle."""
+        require_inside(self.columns[0], points[:, 0], -math.tau, math.tau)
+
 
 @dataclass(frozen=True, slots=True)
 class IntervalAxis:
     """A number in a range; a distance (a column ending in _m, range above zero) by its logarithm.
 
-    Outside the range the functions keep their value at its end. A step is in the number's or its logarithm's unit.
+    A step is in the number's or its logarithm's unit. Drawn numbers other than distances have no sharp ends: up to half
+    the range beyond, where the functions keep their value at its end, they are taken.
     """
 
     columns: tuple[str, ...]
@@ -125,6 +163,11 @@ class IntervalAxis:
         """The logarithm as it is; another number in units of half its range."""
         return np.log(np.maximum(points, 1e-9)) if self.logarithmic else points / ((self.high - self.low) / 2)
 
+    def require_known(self, points: np.ndarray) -> None:
+        """Raise BadSetting for a distance outside the range, or another number far outside."""
+        beyond = 0.0 if self.logarithmic else (self.high - self.low) / 2
+        require_inside(self.columns[0], points[:, 0], self.low - beyond, self.high + beyond)
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryAxis:
@@ -158,9 +201,10 @@ class CategoryAxis:
         """None."""
         return np.zeros((len(points), self.count, 0))
 
-    def require_known(self, numbers: np.ndarray) -> None:
+    def require_known(self, points: np.ndarray) -> None:
         """Raise BadSetting for a number that is no category of this factor."""
-        strange = numbers[(np.rint(numbers) < self.low) | (np.rint(numbers) >= self.low + self.count)]
+        numbers = points[:, 0]
+        strange = numbers[~((np.rint(numbers) >= self.low) & (np.rint(numbers) < self.low + self.count))]
         if len(strange):
             raise BadSetting(
                 f"The column '{self.columns[0]}' holds {strange[0]}, but its categories are {self.low}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,16 @@ def _damaged(why: str) -> DamagedFile:
     )
 
 
+def _require_finite(name: str, *numbers: float) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise _damaged(f"a number of its '{name}' is not finite: {', '.join(map(str, numbers))}")
+
+
+def _require_positive(name: str, *numbers: float) -> None:
+    if not all(number > 0 for number in numbers):
+        raise _damaged(f"a number of its '{name}' is not above 0: {', '.join(map(str, numbers))}")
+
+
 def landscape_to_json(landscape: Landscape) -> dict[str, Any]:
     """See `Landscape.to_json`. The covariance's root is upper triangular; its triangle is stored row by row."""
     root, noise = landscape.posterior.root, landscape.noise
@@ -73,11 +84,14 @@ def landscape_to_json(landscape: Landscape) -> dict[str, Any]:
 
 def landscape_from_json(stored: Mapping[str, Any]) -> Landscape:
     """See `Landscape.from_json`."""
-    if stored.get("format") != FORMAT:
-        raise _damaged(f"its format is {stored.get('format')!r}, not {FORMAT!r}")
+    if not isinstance(stored, Mapping) or stored.get("format") != FORMAT:
+        found = stored.get("format") if isinstance(stored, Mapping) else stored
+        raise _damaged(f"its format is {str(found)[:60]!r}, not {FORMAT!r}")
     try:
         return _read(stored)
-    except (KeyError, TypeError) as error:
+    except DamagedFile:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _damaged(f"a field is missing or of the wrong type ({error})") from error
 
 
@@ -93,9 +107,14 @@ def _read(stored: Mapping[str, Any]) -> Landscape:
     root[np.triu_indices(count)] = unpacked(stored["covariance_root"], count * (count + 1) // 2, "covariance_root")
     found = Posterior(unpacked(stored["coefficients"], count, "coefficients"), root)
     prior = Prior(**{**stored["prior"], "lengths": tuple(stored["prior"]["lengths"])})
+    _require_positive("prior", prior.smoothness, *prior.lengths, prior.noise_sd)
+    _require_finite("prior", prior.ratio, prior.log_evidence)
+    if type(stored["views"]) is not int or stored["views"] < 1 or not isinstance(stored["column"], str):
+        raise _damaged(f"'views' is {stored['views']!r} and 'column' {stored['column']!r}")
     noise = None
     if stored["noise"] is not None:
         few = make_basis(factors, config, config.noise_terms)
         values = unpacked(stored["noise"]["coefficients"], len(few.terms), "noise.coefficients")
+        _require_finite("noise", stored["noise"]["low"], stored["noise"]["high"])
         noise = Noise(few, values, stored["noise"]["low"], stored["noise"]["high"])
     return Landscape(basis, found, prior, noise, config, stored["views"], stored["column"], dict(stored["meta"]))

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 
 from share_dist.body import load_body
+from share_dist.camera import CameraConfig
 from share_dist.config import RunConfig
 from share_dist.errors import BadSetting, NetworkFailed
-from share_dist.landscape.fit import FEWEST_VIEWS
+from share_dist.landscape.fit import DEFAULT_FACTORS, FEWEST_VIEWS
 from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_card, read_source, settled_precision
 from share_dist.scene import SceneDistribution
 from share_dist.storage import Store, once
@@ -32,6 +33,7 @@ def checked_model(config: RunConfig) -> bytes:
             that sees pictures of another size.
     """
     _require_landscape_views(config)
+    _require_known_cameras(config.camera)
     _check_work(config)
     return _checked_checkpoint(config, config.model.checkpoint or BASE_CHECKPOINT)
 
@@ -127,6 +129,18 @@ def _require_landscape_views(config: RunConfig) -> None:
             f"survey.steer-views is {config.survey.steer_views}, but a landscape needs at least {FEWEST_VIEWS} views."
             "\n  Set --survey.steer-views 1500 for one that says something, or leave it out."
         )
+
+
+def _require_known_cameras(camera: CameraConfig) -> None:
+    distance = next(factor for factor in DEFAULT_FACTORS if factor.name == "distance")
+    asked = camera.distance_low_m, camera.distance_high_m
+    for end, metres in zip(("low", "high"), asked, strict=True):
+        if not distance.low <= metres <= distance.high:
+            raise BadSetting(
+                f"--camera.distance-{end}-m is {metres:g}, but steer views are seen from {distance.low:g} to "
+                f"{distance.high:g} m, and a landscape fitted to them says nothing beyond.\n"
+                f"  Set --camera.distance-{end}-m within, or leave it out."
+            )
 
 
 def require_two_blocks(views: int, setting: str) -> None:

@@ -88,14 +88,16 @@ class Regions:
         """Read what `to_json` wrote.
 
         Raises:
-            DamagedFile: another format, or a field is missing.
+            DamagedFile: another format, a field is missing, or its numbers are not finite or not of one region.
         """
         try:
             if stored["format"] != FORMAT:
                 raise KeyError(f"format {stored['format']!r}")
-            regions = tuple(_region_from_json(region) for region in stored["regions"])
-            return Regions(stored["level"], regions, stored["pool_size"], stored["kappa"])
-        except (KeyError, TypeError, ValueError) as error:
+            size = stored["pool_size"]
+            regions = tuple(_region_from_json(region, size) for region in stored["regions"])
+            _require_finite("level", stored["level"], stored["kappa"])
+            return Regions(stored["level"], regions, size, stored["kappa"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DamagedFile(
                 f"These regions cannot be read: {error} is missing or wrong.\n"
                 "  Delete regions.json and repeat the command that made it."
@@ -108,10 +110,24 @@ def _region_to_json(region: Region) -> dict[str, Any]:
     return stored | {"members": region.members.tolist(), "excess": region.excess.tolist(), "member_columns": columns}
 
 
-def _region_from_json(stored: Mapping[str, Any]) -> Region:
+def _region_from_json(stored: Mapping[str, Any], pool_size: int) -> Region:
     columns = {name: np.array(values, np.float64) for name, values in stored["member_columns"].items()}
-    arrays = {"members": np.array(stored["members"], np.int64), "excess": np.array(stored["excess"], np.float64)}
-    return Region(**{**stored, **arrays, "member_columns": columns})
+    members, excess = np.array(stored["members"], np.int64), np.array(stored["excess"], np.float64)
+    region = Region(**{**stored, "members": members, "excess": excess, "member_columns": columns})
+    if not len(members) or members.min() < 0 or members.max() >= pool_size:
+        raise ValueError(f"'members' of a pool of {pool_size}")
+    for name, values in {"excess": excess, **columns}.items():
+        if values.shape != members.shape:
+            raise ValueError(f"the size of '{name}'")
+        _require_finite(name, *values)
+    numbers = ("peak_mm", "peak_deviation_mm", "mean_mm", "mass", "mass_share")
+    _require_finite("peak or mass", *region.peak.values(), *(getattr(region, name) for name in numbers))
+    return region
+
+
+def _require_finite(name: str, *numbers: float) -> None:
+    if not np.isfinite(np.array(numbers, np.float64)).all():
+        raise ValueError(f"a number of '{name}'")
 
 
 def find_regions(landscape: Landscape, pool: Any, config: RomeConfig | None = None) -> Regions:

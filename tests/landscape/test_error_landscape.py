@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from share_dist.camera import CAMERA_FACTORS, Camera, Factor
 from share_dist.errors import BadSetting, DamagedFile
 from share_dist.landscape import NOT_CAMERA, ROTATION, Landscape, LandscapeConfig, fit_landscape, held_out
+from share_dist.landscape.stored import packed
 from share_dist.survey import Survey
 
 
@@ -177,12 +179,57 @@ def test_a_damaged_landscape_says_so(landscape):
         ({"coefficients": whole["coefficients"][:-8]}, "'coefficients' is not|'coefficients' should"),
         ({"covariance_root": "§"}, "not base64"),
         ({"terms": 3}, "it has 3 terms"),
+        ({"coefficients": packed(np.full(whole["terms"], np.nan))}, "'coefficients' should hold .* finite numbers"),
+        ({"prior": whole["prior"] | {"noise_sd": float("nan")}}, "'prior' is not above 0"),
+        ({"prior": whole["prior"] | {"ratio": float("inf")}}, "'prior' is not finite"),
+        ({"prior": whole["prior"] | {"lengths": ["long"]}}, "of the wrong type"),
+        ({"prior": [1, 2]}, "of the wrong type"),
+        ({"noise": {"terms": 1, "coefficients": "", "low": 0.0, "high": 0.0}}, "'noise.coefficients' should hold"),
+        ({"config": whole["config"] | {"max_terms": 10**14}}, "max.terms is 100000000000000"),
+        ({"config": 5}, "of the wrong type"),
+        ({"factors": [[1]]}, "of the wrong type"),
+        ({"views": 0}, "'views' is 0"),
     ):
         with pytest.raises(DamagedFile, match=words):
             Landscape.from_json(whole | change)
     del whole["prior"]
     with pytest.raises(DamagedFile, match="a field is missing"):
         Landscape.from_json(whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"distance_m": 100.0}, "distance_m is 100 m in row 1, but the landscape knows 1.2 to 6 m"),
+        ({"distance_m": 0.2}, "distance_m is 0.2 m in row 1"),
+        ({"distance_m": 0.0}, "distance_m is 0 m"),
+        ({"distance_m": math.nan}, "distance_m is nan m"),
+        ({"elevation_deg": 200.0}, "elevation_deg is 200° in row 1, but the landscape knows -90 to 90°"),
+        ({"elevation_deg": -math.inf}, "elevation_deg is -inf°"),
+        ({"azimuth_deg": 999.0}, "azimuth_deg is 999° in row 1, but the landscape knows -360 to 360°"),
+    ],
+)
+def test_what_a_landscape_does_not_know_is_not_answered_with_its_border(landscape, change, words):
+    cameras = {"azimuth_deg": np.zeros(2), "elevation_deg": np.zeros(2), "distance_m": np.full(2, 3.0)}
+    for name, value in change.items():
+        cameras[name][1] = value
+    for ask in (landscape.mean, landscape.deviation, landscape.noise_sd, landscape.gradient, landscape.shares):
+        with pytest.raises(BadSetting, match=words):
+            ask(cameras)
+
+
+def test_the_ends_of_what_a_landscape_knows_belong_to_it(landscape):
+    ends = {"azimuth_deg": [-180.0, 180.0], "elevation_deg": [-90.0, 90.0], "distance_m": [1.2, 6.0]}
+    assert np.isfinite(landscape.mean({name: np.array(values) for name, values in ends.items()})).all()
+
+
+def test_views_outside_the_factors_are_not_fitted_as_if_they_stood_at_the_border(invent):
+    table = invent(300)
+    near = table | {"distance_m": table["distance_m"] / 6}
+    with pytest.raises(BadSetting, match="the landscape knows 1.2 to 6 m"):
+        fit_landscape(near)
+    close = Factor("distance", "interval", 0.2, 1.0, ("distance_m",))
+    assert fit_landscape(near, factors=(CAMERA_FACTORS[0], close)).views == 300
 
 
 def test_bad_surveys_say_what_is_wrong(invent):

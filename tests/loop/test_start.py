@@ -42,6 +42,13 @@ def test_too_few_views_for_a_landscape_are_refused_only_where_one_is_fitted(chec
     assert checked_model(begin_with(checkpoint, enough)) == checkpoint.read_bytes()
 
 
+@pytest.mark.parametrize(("end", "metres"), [("low", 0.5), ("high", 20.0)])
+def test_cameras_that_no_landscape_will_know_are_refused(checkpoint, end, metres):
+    far = replace(SMOKE.camera, **{f"distance_{end}_m": metres})
+    with pytest.raises(errors.BadSetting, match=rf"--camera.distance-{end}-m is {metres:g}, .* from 1.2 to 6 m"):
+        checked_model(begin_with(checkpoint, replace(SMOKE, camera=far)))
+
+
 def test_a_base_training_starts_from_the_given_checkpoint(checkpoint):
     assert checked_start(begin_with(checkpoint)) == checkpoint.read_bytes()
 

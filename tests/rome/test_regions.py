@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -126,6 +127,30 @@ def test_json_gives_the_same_regions_back(regions):
     assert json.dumps(Regions.from_json(json.loads(text)).to_json()) == text
     with pytest.raises(DamagedFile, match="repeat the command"):
         Regions.from_json({"format": "regions-v1"})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"level": math.nan}, "'level'"),
+        ({"pool_size": 0}, "'members' of a pool of 0"),
+        ({"regions": 5}, "missing or wrong"),
+        ({"regions": [5]}, "missing or wrong"),
+        ({"excess": [math.inf]}, "'excess'"),
+        ({"excess": []}, "'excess'"),
+        ({"members": []}, "'members'"),
+        ({"members": [10**30]}, "missing or wrong"),
+        ({"peak_mm": math.nan}, "'peak or mass'"),
+        ({"mass": "heavy"}, "missing or wrong"),
+        ({"member_columns": {"azimuth_deg": [math.nan]}}, "'azimuth_deg'"),
+    ],
+)
+def test_regions_whose_numbers_are_none_are_damaged(regions, change, words):
+    whole = regions.to_json()
+    one = whole["regions"][0] | {"members": [0], "excess": [1.0], "member_columns": {}}
+    inner = change if change.keys() <= one.keys() else {}
+    with pytest.raises(DamagedFile, match=words):
+        Regions.from_json(whole | {"regions": [one | inner]} | ({} if inner else change))
 
 
 def test_a_table_of_columns_is_as_good_a_pool_as_cameras(landscape, sphere_pool, regions):
