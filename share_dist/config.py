@@ -16,7 +16,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from share_dist.body import BodyConfig
 from share_dist.camera import CameraConfig
-from share_dist.errors import BadSetting, nearest_name, require_positive, require_share
+from share_dist.errors import (
+    BadSetting,
+    nearest_name,
+    require_numbers,
+    require_positive,
+    require_ranges,
+    require_share,
+)
 from share_dist.fleet import FleetConfig
 from share_dist.landscape import LandscapeConfig
 from share_dist.learning import LearningConfig
@@ -72,12 +79,14 @@ class ShareConfig:
     results/forgetting.md), and it costs a survey instead of a training."""
 
     def __post_init__(self) -> None:
-        require_positive(self.rounds, "share.rounds")
-        require_share(self.everyday_share, "share.everyday_share")
-        require_share(self.everyday_tolerance, "share.everyday_tolerance")
-        require_positive(self.attempts, "share.attempts")
+        require_numbers(self, "--share.")
+        require_positive(self.rounds, "--share.rounds")
+        require_share(self.everyday_share, "--share.everyday_share")
+        require_share(self.everyday_tolerance, "--share.everyday_tolerance")
+        require_positive(self.attempts, "--share.attempts")
         if not 0 < self.gentler < 1:
-            raise BadSetting(f"share.gentler is {self.gentler}, but each further try must be gentler: give 0 < x < 1.")
+            raise BadSetting(f"--share.gentler is {self.gentler}, but each try must be gentler: give 0 < x < 1.")
+        require_ranges(self, "--share.", rounds=(1, 1000), attempts=(1, 1000))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +111,7 @@ class RunConfig:
     fleet: FleetConfig = field(default_factory=FleetConfig)
 
     def __post_init__(self) -> None:
+        require_numbers(self, "--")
         if not 0 <= self.seed < 2**63:
             raise BadSetting(f"seed is {self.seed}, but it must be a whole number from 0 to 2**63 - 1.")
 

@@ -169,17 +169,18 @@ def nearest_name(given: str, known: Iterable[str]) -> str:
 
 
 def require_share(value: float, setting: str) -> None:
-    """Raise BadSetting unless value is a share in [0, 1]; `setting` is its full name, as `rome.explore_share`."""
+    """Raise BadSetting unless value is a share in [0, 1]; `setting` is its full name, as `--rome.explore-share`."""
     if not 0.0 <= value <= 1.0:
         raise BadSetting(
-            f"{setting} is {value}, but it is a share and must lie in [0, 1]; for a fifth write 0.2, not 20."
+            f"{_full_name(setting)} is {value}, but it is a share and must lie in [0, 1]; for a fifth write 0.2, "
+            "not 20."
         )
 
 
 def require_positive(value: float, setting: str) -> None:
     """Raise BadSetting unless value is above zero; `setting` is its full name."""
     if not value > 0:
-        raise BadSetting(f"{setting} is {value}, but it must be greater than zero.")
+        raise BadSetting(f"{_full_name(setting)} is {value}, but it must be greater than zero.")
 
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -219,8 +220,8 @@ def require_numbers(
         endless: fields that may be infinite.
         values: what the class would be made of, where it is not made yet.
     """
-    for entry in fields(config):
-        kind, setting = str(entry.type), _full_name(owner, entry.name)
+    for entry in (each for each in fields(config) if each.init):
+        kind, setting = str(entry.type), _full_name(owner + entry.name)
         wanted = "number" if "float" in kind else "whole number"
         given = getattr(config, entry.name) if values is None else values.get(entry.name, entry.default)
         for value in _numbers_in(given, kind):
@@ -233,7 +234,7 @@ def require_numbers(
 def require_ranges(config: Any, owner: str, **ranges: tuple[float, float]) -> None:
     """Raise BadSetting unless these fields of a dataclass lie from low to high, or are None; see `require_numbers`."""
     for name, (low, high) in ranges.items():
-        require_between(getattr(config, name), _full_name(owner, name), low, high)
+        require_between(getattr(config, name), _full_name(owner + name), low, high)
 
 
 def require_between(value: float | None, setting: str, low: float, high: float) -> None:
@@ -250,9 +251,9 @@ def require_one_of(value: object, setting: str, known: Iterable[str]) -> None:
         raise BadSetting(f"{setting} is {value!r}, but it must be one of {', '.join(names)}.")
 
 
-def _full_name(owner: str, name: str) -> str:
+def _full_name(setting: str) -> str:
     """An option is written with hyphens; a number of a plan as it is called there."""
-    return owner + (name.replace("_", "-") if owner.startswith("--") else name)
+    return setting.replace("_", "-") if setting.startswith("--") else setting
 
 
 def _numbers_in(value: Any, kind: str) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from share_dist.camera import full_from_weak
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_numbers, require_ranges
 from share_dist.models import Estimate, tensor_from_array
 
 if TYPE_CHECKING:
@@ -61,10 +61,13 @@ class LossConfig:
     s = −1 it goes on as a straight line."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, "--losses.")
         for field in fields(self):
             value = getattr(self, field.name)
             if not 0 <= value < float("inf"):
-                raise BadSetting(f"losses.{field.name.replace('_', '-')} is {value}, but a weight must be 0 or more.")
+                raise BadSetting(f"--losses.{field.name.replace('_', '-')} is {value}, but a weight must be 0 or more.")
+        # float32 holds the square of a million and of what it weighs.
+        require_ranges(self, "--losses.", **{field.name: (0.0, 1e6) for field in fields(self)})
         if not any((self.pose, self.joints_3d, self.vertices)):
             names = "losses.pose, losses.joints-3d and losses.vertices"
             raise BadSetting(f"{names} are all 0, so nothing would teach the pose; set one of them above 0.")

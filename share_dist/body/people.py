@@ -13,7 +13,14 @@ from share_dist.body.families import FAMILIES, NOISE_SD_DEG
 from share_dist.body.joints import SMPL24
 from share_dist.body.quaternions import rotmats_from_rotvecs
 from share_dist.body.sampling import UNIFORMS, sample_poses
-from share_dist.errors import BadSetting, require_positive, require_share
+from share_dist.errors import (
+    BadSetting,
+    nearest_name,
+    require_numbers,
+    require_positive,
+    require_ranges,
+    require_share,
+)
 
 ATTEMPTS = 6
 """Draws a person gets to find a pose free of self-collision; about one in eleven needs a second."""
@@ -58,12 +65,15 @@ class PeopleDistribution:
     def __post_init__(self) -> None:
         if self.version != "people-v1":
             raise BadSetting(f"people.version is '{self.version}', but this release knows only people-v1.")
+        require_numbers(self, "people.")
         require_share(self.judge_only_share, "people.judge_only_share")
         require_positive(self.betas_limit, "people.betas_limit")
         require_positive(self.max_overlap_m, "people.max_overlap_m")
         for name in ("pose_noise", "tilt_sd_deg", "betas_sd"):
             if not getattr(self, name) >= 0:
                 raise BadSetting(f"people.{name} is {getattr(self, name)}, but a spread cannot be negative.")
+        require_ranges(self, "people.", pose_noise=(0.0, 100.0), tilt_sd_deg=(0.0, 360.0), betas_sd=(0.0, 100.0))
+        require_ranges(self, "people.", betas_limit=(0.0, 100.0), max_overlap_m=(0.0, 10.0))
 
     def sample(self, rngs: Sequence[np.random.Generator], split: str) -> list[Person]:
         """Draw one person from each stream; a person depends on its own stream only.
@@ -104,7 +114,15 @@ class PeopleDistribution:
 
     @staticmethod
     def from_json(content: Mapping[str, str | float]) -> PeopleDistribution:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`.
+
+        Raises:
+            BadSetting: a number that people do not have, or one out of its range.
+        """
+        known = PeopleDistribution.__dataclass_fields__
+        for name in content:
+            if name not in known:
+                raise BadSetting(f"people have no number '{name}'{nearest_name(name, known)}")
         return PeopleDistribution(**content)  # pyright: ignore[reportArgumentType]
 
     def _families(self, uniform: np.ndarray, split: str) -> tuple[list[str], Int[np.ndarray, "person"]]:

@@ -15,7 +15,7 @@ from share_dist.camera.draw import CameraDistribution, CropJitter, Lens, Unit, s
 from share_dist.camera.factors import CAMERA_COLUMNS, camera_columns
 from share_dist.camera.pose import Camera, look_at_axes
 from share_dist.camera.space import Clearance, Space
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_between, require_numbers, require_ranges
 
 _TRIES = draw.MAX_TRIES // 10
 """Cameras that points draw before one is raised instead."""
@@ -44,6 +44,9 @@ class Grid:
         """Check angles and distances."""
         if not (self.azimuths_deg and self.elevations_deg and self.distances_m):
             raise BadSetting("A grid of cameras needs at least one azimuth, one elevation and one distance.")
+        require_numbers(self, "grid.")
+        for azimuth in self.azimuths_deg:
+            require_between(azimuth, "grid.azimuths_deg", -360.0, 360.0)
         draw.require_elevations(min(self.elevations_deg), max(self.elevations_deg), "grid")
         draw.require_distances(min(self.distances_m), max(self.distances_m), "grid")
 
@@ -75,8 +78,10 @@ class Kernel:
 
     def __post_init__(self) -> None:
         """Refuse negative spreads."""
+        require_numbers(self, "kernel.")
         if min(self.direction_deg, self.log_distance, self.roll_deg) < 0:
             raise BadSetting(f"{self} has a negative spread; 0 switches a jitter off.")
+        require_ranges(self, "kernel.", direction_deg=(0.0, 180.0), log_distance=(0.0, 10.0), roll_deg=(0.0, 360.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,11 +121,17 @@ class Points:
             )
         if not (np.isfinite(columns).all() and np.isfinite(weights).all() and weights.min() >= 0 < weights.sum()):
             raise BadSetting("The points' numbers and weights must be finite, and no weight negative, not all zero.")
+        require_numbers(self, "points.")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "points")
         elevations = np.degrees(columns[:, CAMERA_COLUMNS.index("elevation_rad")])
         # Degrees of ±π/2 may round to a hair beyond 90.
         draw.require_range(elevations.min(), elevations.max(), "points.elevation_deg", -90 - 1e-6, 90 + 1e-6)
-        draw.require_distances(columns[:, CAMERA_COLUMNS.index("distance_m")].min(), math.inf, "points")
+        distances = columns[:, CAMERA_COLUMNS.index("distance_m")]
+        draw.require_distances(distances.min(), distances.max(), "points")
+        for name in ("azimuth_rad", "roll_rad", "offset_right_rad", "offset_up_rad"):
+            degrees = np.degrees(columns[:, CAMERA_COLUMNS.index(name)])
+            shown = f"points.{name.replace('_rad', '_deg')}"
+            draw.require_range(degrees.min(), degrees.max(), shown, -360 - 1e-6, 360 + 1e-6)
         edges = np.cumsum(weights / weights.sum())
         object.__setattr__(self, "cameras", columns)
         object.__setattr__(self, "weights", weights)

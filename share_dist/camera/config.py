@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from share_dist.camera.draw import CameraDistribution, require_distances, require_elevations
 from share_dist.camera.named import AllCameras, Everyday, FullSphere
+from share_dist.errors import require_numbers, require_one_of
+
+Target = Literal["all_cameras", "full_sphere", "everyday"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraConfig:
     """The cameras a run surveys and repairs; the figures that judge always use the whole of each distribution."""
 
-    target: Literal["all_cameras", "full_sphere", "everyday"] = "all_cameras"
+    target: Target = "all_cameras"
     """Which distribution is searched for weak views. `all_cameras` is wherever a camera can stand. Close-ups are only
     reported: nearer than 1.2 m another part of the body fills the picture, and a landscape of both would blur."""
 
@@ -31,8 +34,10 @@ class CameraConfig:
 
     def __post_init__(self) -> None:
         """Check angles and distances."""
-        require_elevations(self.elevation_low_deg, self.elevation_high_deg, "camera")
-        require_distances(self.distance_low_m, self.distance_high_m, "camera")
+        require_one_of(self.target, "--camera.target", get_args(Target))
+        require_numbers(self, "--camera.")
+        require_elevations(self.elevation_low_deg, self.elevation_high_deg, "camera", are_options=True)
+        require_distances(self.distance_low_m, self.distance_high_m, "camera", are_options=True)
 
     def target_distribution(self) -> CameraDistribution:
         """The distribution these settings describe; limits apply to the two that cover the sphere."""

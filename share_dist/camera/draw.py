@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from share_dist.camera.pose import FRAME_SIZE_PX, NEAR_M, Camera, fov_from_focal_px, points_in_camera
 from share_dist.camera.space import Space
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_numbers, require_ranges
 
 UNIT_DIMENSIONS = 9
 """Every distribution maps the same nine numbers of [0, 1) to a camera, so one low-discrepancy sequence serves all."""
@@ -22,6 +22,9 @@ CHOICE, AZIMUTH, ELEVATION, DISTANCE, ROLL, FOV, CROP_SCALE, CROP_RIGHT, CROP_DO
 MAX_TRIES = 1000
 """Tries before a distribution gives up on a person. A rule that leaves a hundredth of the cameras still fails only
 once in 20,000 people."""
+
+FARTHEST_M = 1000.0
+"""Beyond a kilometre a person fills no pixel of any frame."""
 
 Unit = Float[np.ndarray, " 9"]
 
@@ -83,6 +86,7 @@ class Lens:
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be."""
+        require_numbers(self, "lens.")
         if not self.room >= 1:
             raise BadSetting(f"A lens leaves room for {self.room} of the person, but it must be 1 or more.")
         if not 0 < self.low_deg <= self.high_deg <= self.widest_deg < 180:
@@ -90,6 +94,7 @@ class Lens:
                 f"A lens from {self.low_deg}° to {self.high_deg}°, at widest {self.widest_deg}°: the three must "
                 "rise and lie between 0° and 180°."
             )
+        require_ranges(self, "lens.", room=(1.0, 1000.0))
 
     def fov_rad(self, u: float, camera: Camera, space: Space) -> float:
         """The diagonal field of view for a camera already placed and turned."""
@@ -115,8 +120,10 @@ class CropJitter:
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be."""
+        require_numbers(self, "crop.")
         if not 0 < self.scale_low <= self.scale_high or not self.shift_sd >= 0:
             raise BadSetting(f"{self} cannot be: the scales must be positive and rise, the shift must not be negative.")
+        require_ranges(self, "crop.", scale_low=(0.01, 100.0), scale_high=(0.01, 100.0), shift_sd=(0.0, 100.0))
 
 
 def finish(
@@ -177,20 +184,26 @@ def wrap(angle_rad: float) -> float:
     return float((angle_rad + math.pi) % math.tau - math.pi)
 
 
-def require_range(low: float, high: float, setting: str, least: float, most: float) -> None:
-    """Raise BadSetting unless least ≤ low ≤ high ≤ most."""
+def require_range(low: float, high: float, setting: str, least: float, most: float, remedy: str = "") -> None:
+    """Raise BadSetting unless least ≤ low ≤ high ≤ most; `remedy` is the message's last line."""
     if not least <= low <= high <= most:
-        raise BadSetting(f"{setting} is {low}…{high}, but the range must rise and lie in {least:g}…{most:g}.")
+        raise BadSetting(f"{setting} is {low}…{high}, but the range must rise and lie in {least:g}…{most:g}.{remedy}")
 
 
-def require_elevations(low_deg: float, high_deg: float, owner: str) -> None:
+def require_elevations(low_deg: float, high_deg: float, owner: str, are_options: bool = False) -> None:
     """Raise BadSetting unless both elevations lie in −90…90° and rise."""
-    require_range(low_deg, high_deg, f"{owner}.elevation_deg", -90.0, 90.0)
+    remedy = _options(owner, "elevation", "deg") if are_options else ""
+    require_range(low_deg, high_deg, f"{owner}.elevation_deg", -90.0, 90.0, remedy)
 
 
-def require_distances(low_m: float, high_m: float, owner: str) -> None:
-    """Raise BadSetting unless both distances are positive and rise."""
-    require_range(low_m, high_m, f"{owner}.distance_m", 1e-3, math.inf)
+def require_distances(low_m: float, high_m: float, owner: str, are_options: bool = False) -> None:
+    """Raise BadSetting unless both distances are ones at which a person may be seen, and rise."""
+    remedy = _options(owner, "distance", "m") if are_options else ""
+    require_range(low_m, high_m, f"{owner}.distance_m", 1e-3, FARTHEST_M, remedy)
+
+
+def _options(owner: str, what: str, unit: str) -> str:
+    return f"\n  Set --{owner}.{what}-low-{unit} and --{owner}.{what}-high-{unit} within."
 
 
 def _fov_to_hold(camera: Camera, space: Space, room: float) -> float:

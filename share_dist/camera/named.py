@@ -15,7 +15,7 @@ from share_dist.camera import draw
 from share_dist.camera.draw import CropJitter, Lens, Unit, sample_with_retries
 from share_dist.camera.pose import Camera, look_at_axes
 from share_dist.camera.space import Clearance, Space
-from share_dist.errors import BadSetting, require_share
+from share_dist.errors import BadSetting, require_numbers, require_ranges, require_share
 
 HEAD_SPHERE, CHEST_SPHERE = 15, 9
 """SMPL's joints at which a close-up looks."""
@@ -56,10 +56,11 @@ class Everyday:
 
     def __post_init__(self) -> None:
         """Check shares, angles and distances."""
+        require_numbers(self, "everyday.")
         require_share(self.any_share, "everyday.any_share")
         draw.require_elevations(self.elevation_low_deg, self.elevation_high_deg, "everyday")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "everyday")
-        _require_spreads(self.NAME, self.front_sd_deg, self.elevation_sd_deg, self.roll_sd_deg)
+        _require_angles(self)
 
     def from_unit(self, u: Unit, space: Space) -> Camera | None:
         """Inverse-CDF map; None where the clearance forbids the camera."""
@@ -106,9 +107,10 @@ class AllCameras:
 
     def __post_init__(self) -> None:
         """Check angles and distances."""
+        require_numbers(self, "all_cameras.")
         draw.require_elevations(self.elevation_low_deg, self.elevation_high_deg, "all_cameras")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "all_cameras")
-        _require_spreads(self.NAME, self.roll_sd_deg)
+        _require_angles(self)
 
     def from_unit(self, u: Unit, space: Space) -> Camera | None:
         """Inverse-CDF map; None below the floor or too near the body."""
@@ -144,9 +146,10 @@ class FullSphere:
 
     def __post_init__(self) -> None:
         """Check angles and distances."""
+        require_numbers(self, "full_sphere.")
         draw.require_elevations(self.elevation_low_deg, self.elevation_high_deg, "full_sphere")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "full_sphere")
-        _require_spreads(self.NAME, self.roll_sd_deg)
+        _require_angles(self)
 
     def from_unit(self, u: Unit, space: Space) -> Camera | None:
         """Inverse-CDF map; None too near the body."""
@@ -192,11 +195,12 @@ class CloseUp:
 
     def __post_init__(self) -> None:
         """Check shares, angles and distances."""
+        require_numbers(self, "close_up.")
         require_share(self.head_share, "close_up.head_share")
         require_share(self.any_share, "close_up.any_share")
         draw.require_elevations(self.elevation_low_deg, self.elevation_high_deg, "close_up")
         draw.require_distances(self.distance_low_m, self.distance_high_m, "close_up")
-        _require_spreads(self.NAME, self.front_sd_deg, self.elevation_sd_deg, self.roll_sd_deg)
+        _require_angles(self)
 
     def from_unit(self, u: Unit, space: Space) -> Camera | None:
         """Inverse-CDF map; None below the floor or too near the body."""
@@ -271,7 +275,14 @@ def _placed(
     return draw.finish(u, space, distribution.lens, distribution.crop, angles_rad, distance_m, roll_rad, offset_rad)
 
 
-def _require_spreads(name: str, *spreads_deg: float) -> None:
-    """Raise BadSetting for a negative standard deviation."""
-    if min(spreads_deg) < 0:
-        raise BadSetting(f"A spread of '{name}' is {min(spreads_deg)}°, but a standard deviation is never negative.")
+def _require_angles(distribution: Everyday | AllCameras | FullSphere | CloseUp) -> None:
+    """Raise BadSetting for a negative standard deviation, or an angle of more than a turn."""
+    owner = f"{distribution.NAME.partition('-')[0]}."
+    spreads = ("front_sd_deg", "elevation_sd_deg", "roll_sd_deg")
+    limits = {name: (0.0, 360.0) for name in spreads if hasattr(distribution, name)}
+    for name in limits:
+        if not (value := getattr(distribution, name)) >= 0:
+            raise BadSetting(f"{owner}{name} is {value}°, but a standard deviation is never negative.")
+    if hasattr(distribution, "elevation_mean_deg"):
+        limits["elevation_mean_deg"] = (-90.0, 90.0)
+    require_ranges(distribution, owner, **limits)

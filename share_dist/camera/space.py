@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from share_dist.camera.pose import Camera, camera_position
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_numbers, require_ranges
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +39,11 @@ class Clearance:
 
     def __post_init__(self) -> None:
         """Refuse negative distances."""
+        require_numbers(self, "clearance.")
         for name, value in (("floor_m", self.floor_m), ("body_m", self.body_m)):
             if value is not None and not value >= 0:
                 raise BadSetting(f"clearance.{name} is {value}, but it must be zero or more; leave it out with None.")
+        require_ranges(self, "clearance.", floor_m=(0.0, 1000.0), body_m=(0.0, 1000.0))
 
     def allows(self, camera: Camera, space: Space) -> bool:
         """Whether the camera stands clear of this person and floor."""

@@ -36,7 +36,7 @@ def distribution_from_json(content: Mapping[str, Any]) -> CameraDistribution:
     name = str(values.pop("name", ""))
     if name not in _BY_NAME:
         raise BadSetting(f"There is no camera distribution '{name}'{nearest_name(name, _BY_NAME)}")
-    return _made(_BY_NAME[name], {key: _valued(key, value) for key, value in values.items()}, name)
+    return _made(_BY_NAME[name], values, name)
 
 
 def _plain(value: Any) -> Any:
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 def _valued(key: str, value: Any) -> Any:
     if key in _NESTED:
-        return _made(_NESTED[key], value, key)
+        return _made(_NESTED[key], dict(value), key)
     if key == "parts":
         return tuple(distribution_from_json(part) for part in value)
     if key == "cameras":
@@ -65,6 +65,10 @@ def _made(kind: Any, values: Mapping[str, Any], name: str) -> Any:
         if key not in known:
             raise BadSetting(f"'{name}' has no number '{key}'{nearest_name(key, known)}")
     try:
-        return kind(**values)
+        return kind(**{key: _valued(key, value) for key, value in values.items()})
+    except BadSetting:
+        raise
+    except (ValueError, AttributeError, OverflowError) as error:
+        raise BadSetting(f"'{name}' has a number that is none: {error}.") from error
     except TypeError as error:
         raise BadSetting(f"'{name}' lacks a number: {error}; it needs {', '.join(sorted(known))}.") from error

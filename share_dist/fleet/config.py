@@ -6,7 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from share_dist.errors import BadSetting, require_positive
+from share_dist.errors import BadSetting, require_numbers, require_positive, require_ranges
+
+MOST_PROCESSES = 100_000
+MOST_MB = 10**8
+"""A hundred terabytes."""
+
+LONGEST_S = 1e7
+"""Four months; a longer wait was meant otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,22 +68,28 @@ class FleetConfig:
     """Print what Ray's worker processes print. Their errors are shown anyway."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, "--fleet.")
         for name in ("cpus", "render_actors", "evaluators"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BadSetting(
-                    f"fleet.{name.replace('_', '-')} is {value}, but at least 1 is needed; leave it out to have "
+                    f"--fleet.{name.replace('_', '-')} is {value}, but at least 1 is needed; leave it out to have "
                     "it chosen from the machine."
                 )
         for name in ("booked_share", "start_timeout_s", "stall_timeout_s"):
-            require_positive(getattr(self, name), f"fleet.{name.replace('_', '-')}")
+            require_positive(getattr(self, name), f"--fleet.{name.replace('_', '-')}")
         if self.booked_share > 1 or self.evaluator_gpus < 0 or self.cache_mb < 0:
             raise BadSetting(
-                f"fleet.booked-share is {self.booked_share}, fleet.evaluator-gpus {self.evaluator_gpus}, "
-                f"fleet.cache-mb {self.cache_mb}; wanted: a share up to 1, and two numbers that are not negative."
+                f"--fleet.booked-share is {self.booked_share}, --fleet.evaluator-gpus {self.evaluator_gpus}, "
+                f"--fleet.cache-mb {self.cache_mb}; wanted: a share up to 1, and two numbers that are not negative."
             )
         if self.object_store_mb < 80:
-            raise BadSetting(f"fleet.object-store-mb is {self.object_store_mb}, but Ray needs at least 80.")
+            raise BadSetting(f"--fleet.object-store-mb is {self.object_store_mb}, but Ray needs at least 80.")
+        counts = ("cpus", "render_actors", "evaluators")
+        require_ranges(self, "--fleet.", **{name: (1, MOST_PROCESSES) for name in counts})
+        require_ranges(self, "--fleet.", evaluator_gpus=(0.0, 1024.0), booked_share=(0.0, 1.0))
+        require_ranges(self, "--fleet.", object_store_mb=(80, MOST_MB), cache_mb=(0, MOST_MB))
+        require_ranges(self, "--fleet.", start_timeout_s=(0.0, LONGEST_S), stall_timeout_s=(0.0, LONGEST_S))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,7 @@ def pool_sizes(config: FleetConfig, resources: Mapping[str, float], can_grow: bo
         gpus = max(gpus, config.evaluator_gpus)
     if config.evaluator_gpus and gpus < config.evaluator_gpus:
         raise BadSetting(
-            f"fleet.evaluator-gpus is {config.evaluator_gpus}, but the cluster has {gpus:g} GPUs.\n"
+            f"--fleet.evaluator-gpus is {config.evaluator_gpus}, but the cluster has {gpus:g} GPUs.\n"
             "  Set it to 0 to evaluate on CPUs."
         )
     renderers = config.render_actors or cpus

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import ray
@@ -75,7 +76,7 @@ def stream_blocks(
     first, second = _Stage(renderers, render), _Stage(evaluators, evaluate)
     waiting, rendered, losses = deque(blocks), deque[tuple[Block, Any]](), Counter[Block]()
     last = time.monotonic()
-    while _is_left(failure, [*waiting, *map(_block, rendered), *first.blocks(), *second.blocks()]):
+    while _is_left(failure, chain(waiting, map(_block, rendered), first.blocks(), second.blocks())):
         while rendered and (actor := second.idlest()) is not None:
             second.start(actor, *rendered.popleft())
         limit = EACH * (renderers.size + evaluators.size) - len(rendered) - len(second.running)
@@ -127,7 +128,7 @@ def in_order(
             yield first, fetch(lambda first=first: ask(first), reference, timeout_s, f"{doing} {first}")
 
 
-def _is_left(failure: tuple[Block, NetworkFailed] | None, blocks: Sequence[Block]) -> bool:
+def _is_left(failure: tuple[Block, NetworkFailed] | None, blocks: Iterable[Block]) -> bool:
     """Whether there is work to wait for; after a failure only what comes before it."""
     return any(failure is None or block.start < failure[0].start for block in blocks)
 

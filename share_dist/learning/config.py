@@ -10,8 +10,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
-from share_dist.errors import BadSetting, require_positive, require_share
+from share_dist.errors import (
+    BadSetting,
+    require_numbers,
+    require_one_of,
+    require_positive,
+    require_ranges,
+    require_share,
+)
 from share_dist.seeds import permutation
+
+_OPTION = "--learning."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,17 +80,24 @@ class LearningConfig:
     """Steps between checkpoints; about half a minute of work is what a crash may cost."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, _OPTION)
+        require_one_of(self.precision, f"{_OPTION}precision", ("auto", "bf16", "fp32"))
         for name in ("fresh_views", "reuse", "batch_size", "learning_rate", "checkpoint_every"):
-            require_positive(getattr(self, name), f"learning.{name.replace('_', '-')}")
+            require_positive(getattr(self, name), f"--learning.{name.replace('_', '-')}")
         for name in ("warmup_share", "final_share", "flat_share", "colour_jitter", "mirror_share"):
-            require_share(getattr(self, name), f"learning.{name.replace('_', '-')}")
+            require_share(getattr(self, name), f"--learning.{name.replace('_', '-')}")
         for name in ("weight_decay", "gradient_clip"):
-            if not getattr(self, name) >= 0:
-                raise BadSetting(f"learning.{name.replace('_', '-')} is {getattr(self, name)}, but must be 0 or more.")
+            if not (value := getattr(self, name)) >= 0:
+                raise BadSetting(f"--learning.{name.replace('_', '-')} is {value}, but must be 0 or more.")
+        most = {"fresh_views": 10**9, "reuse": 10**6, "batch_size": 10**6, "checkpoint_every": 10**9}
+        require_ranges(self, _OPTION, **{name: (1, high) for name, high in most.items()})
+        # AdamW moves a weight by about its rate in a step, and ours are smaller than 1.
+        require_ranges(self, _OPTION, learning_rate=(0.0, 10.0), weight_decay=(0.0, 100.0), gradient_clip=(0.0, 1e6))
         if self.batch_size > self.fresh_views * self.reuse:
             raise BadSetting(
-                f"learning.batch-size is {self.batch_size}, but {self.fresh_views} views used {self.reuse} times make "
-                f"only {self.fresh_views * self.reuse} pictures.\n  Set learning.fresh-views higher or the batch lower."
+                f"--learning.batch-size is {self.batch_size}, but {self.fresh_views} views used {self.reuse} times "
+                f"make only {self.fresh_views * self.reuse} pictures."
+                "\n  Set --learning.fresh-views higher or the batch lower."
             )
 
 

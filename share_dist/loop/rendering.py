@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from share_dist.config import RunConfig, config_json
-from share_dist.errors import BadSetting, nearest_name, require_positive
+from share_dist.errors import BadSetting, nearest_name, require_between, require_positive
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import EXTRA_DISTRIBUTIONS, MAIN_DISTRIBUTIONS, view_plan
 from share_dist.scene import SPLITS, Split
 from share_dist.storage import finish_run, open_run, reopen_run
+from share_dist.survey.config import MOST_VIEWS
 
 
 def run_rendering(config: RunConfig, out: str | Path, count: int, cameras: str, split: Split) -> None:
@@ -21,7 +22,8 @@ def run_rendering(config: RunConfig, out: str | Path, count: int, cameras: str, 
         errors.ShareDistError: something else the user can put right.
     """
     known = MAIN_DISTRIBUTIONS | EXTRA_DISTRIBUTIONS
-    require_positive(count, "count")
+    require_positive(count, "--count")
+    require_between(count, "--count", 1, MOST_VIEWS)
     if cameras not in known:
         raise BadSetting(f"there are no cameras '{cameras}'{nearest_name(cameras, known)}")
     if split not in SPLITS:

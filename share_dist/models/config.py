@@ -63,7 +63,7 @@ class ModelConfig:
         _require_kinds(self.to_json())
         for name in ("width", "input_px", "hidden", "iterations"):
             require_positive(getattr(self, name), f"model.architecture.{name.replace('_', '-')}")
-        require_share(self.dropout, "model.architecture.dropout")
+        require_share(self.dropout, "--model.architecture.dropout")
         if self.dropout == 1.0:
             raise BadSetting(
                 "model.architecture.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0."

@@ -59,8 +59,10 @@ class NodeAgentConfig:
     """How long to wait for this node to join the cluster: the agent may be started before Ray."""
 
     def __post_init__(self) -> None:
-        errors.require_positive(self.poll_s, "poll-s")
-        errors.require_positive(self.start_timeout_s, "start-timeout-s")
+        errors.require_numbers(self, "--")
+        errors.require_positive(self.poll_s, "--poll-s")
+        errors.require_positive(self.start_timeout_s, "--start-timeout-s")
+        errors.require_ranges(self, "--", poll_s=(0.0, 1e6), start_timeout_s=(0.0, 1e7))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,11 @@ class SubmitConfig:
     """The folder that is sent and in which the job runs: the project's own, with `jobs/` in it."""
 
     def __post_init__(self) -> None:
-        errors.require_positive(self.patience_s, "patience-s")
+        errors.require_numbers(self, "--")
+        errors.require_positive(self.patience_s, "--patience-s")
         if self.retries < 0:
-            raise errors.BadSetting(f"retries is {self.retries}, but it is a number of times: 0 or more.")
+            raise errors.BadSetting(f"--retries is {self.retries}, but it is a number of times: 0 or more.")
+        errors.require_ranges(self, "--", retries=(0, 1000), patience_s=(0.0, 1e7))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Range:
 
     def holds(self, value: Any) -> bool:
         """Whether a value lies inside."""
-        return not isinstance(value, (str, bool)) and self.low <= value <= self.high
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and self.low <= value <= self.high
 
     def is_near_end(self, value: float) -> bool:
         """Whether a value lies in the first or last twentieth, so that a better one may lie outside.
@@ -115,10 +115,12 @@ def _require_extent(name: str, part: Range | OneOf) -> None:
             raise BadSetting(f"{name} has the options {list(part.options)}, but a choice needs two different ones.")
         return
     numbers = [value for value in (part.low, part.high) if isinstance(value, (int, float))]
+    if not all(-math.inf < value < math.inf for value in numbers):
+        raise BadSetting(f"{name} goes from {part.low} to {part.high}, but a range has two finite ends.")
     if len(numbers) == 2 and not part.low < part.high:
-        raise BadSetting(f"{name} goes from {part.low:g} to {part.high:g}, which is empty; low must be below high.")
+        raise BadSetting(f"{name} goes from {part.low} to {part.high}, which is empty; low must be below high.")
     if len(numbers) == 2 and part.log and not part.low > 0:
-        raise BadSetting(f"{name} goes by factors from {part.low:g}, but those need a low above 0; leave out log.")
+        raise BadSetting(f"{name} goes by factors from {part.low}, but those need a low above 0; leave out log.")
 
 
 def _require_condition(name: str, part: Range | OneOf, space: SearchSpace, before: list[str]) -> None:
@@ -171,7 +173,7 @@ def _part_from_json(name: str, part: Any, source: str) -> Range | OneOf:
         if isinstance(part, dict) and wanted <= part.keys() <= known and isinstance(part.get("when", {}), dict):
             if kind is OneOf and isinstance(part["options"], list):
                 return OneOf(**{**part, "options": tuple(part["options"])})
-            if kind is Range:
+            if kind is Range and isinstance(part.get("log", False), bool):
                 return _checked_range(name, Range(**part))
     raise BadSetting(
         f'in {source} {name} is {part!r}; wanted is {{"low": 0.2, "high": 0.9}}, with "log": true if it goes by '

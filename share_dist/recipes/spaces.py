@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from share_dist.errors import BadSetting, nearest_name
 from share_dist.recipes.space import OneOf, Range, SearchSpace, space_from_json
@@ -63,14 +64,23 @@ def find_space(name: str) -> SearchSpace:
             "  A space of your own is a file whose name ends in .json; docs/sweeps.md shows one."
         )
     try:
-        return space_from_json(json.loads(read_given_text(name)), name)
+        return space_from_json(json.loads(read_given_text(name), object_pairs_hook=_once_each), name)
     except FileNotFoundError:
         raise BadSetting(f"there is no file {name}, which should hold a search space.") from None
+    except BadSetting:
+        raise
     except OSError as error:
         raise BadSetting(
             f"{name} cannot be read: {error.strerror}.\n  Name a file with a search space; docs/sweeps.md shows one."
         ) from None
-    except ValueError as error:
-        if isinstance(error, BadSetting):
-            raise
+    except (ValueError, RecursionError) as error:
         raise BadSetting(f"{name} is not JSON ({error}); docs/sweeps.md shows a search space.") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that stands twice in one object, of which JSON would keep the last in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise BadSetting(f"the search space names {next(n for n in names if names.count(n) > 1)} twice; leave one out.")
+    return found

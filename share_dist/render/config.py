@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_numbers
 
 _SMALL_PX = 160
 
@@ -39,14 +39,15 @@ class RenderConfig:
     """Also keep which vertices are seen: 6,890 bytes more a picture, for studies of occlusion."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, "--render.")
         if self.engine not in ("raster", "pyrender"):
-            raise BadSetting(f"render.engine is '{self.engine}', but it must be raster or pyrender.")
+            raise BadSetting(f"--render.engine is '{self.engine}', but it must be raster or pyrender.")
         if not 16 <= self.size_px <= 2048:
-            raise BadSetting(f"render.size_px is {self.size_px}, but it must lie in 16…2048; 96 and 224 are usual.")
+            raise BadSetting(f"--render.size-px is {self.size_px}, but it must lie in 16…2048; 96 and 224 are usual.")
         if self.samples not in (None, 1, 2):
-            raise BadSetting(f"render.samples is {self.samples}, but it must be 1, 2, or left out.")
+            raise BadSetting(f"--render.samples is {self.samples}, but it must be 1, 2, or left out.")
         if not 0 <= self.noise <= 64:
-            raise BadSetting(f"render.noise is {self.noise} grey levels, but it must lie in 0…64; 6 is a little.")
+            raise BadSetting(f"--render.noise is {self.noise} grey levels, but it must lie in 0…64; 6 is a little.")
 
     @property
     def samples_taken(self) -> int:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from share_dist.errors import BadSetting, require_positive, require_share
+from share_dist.errors import (
+    BadSetting,
+    require_numbers,
+    require_one_of,
+    require_positive,
+    require_ranges,
+    require_share,
+)
+
+Method = Literal["rome", "greedy", "uniform", "everyday"]
+
+_OPTION = "--rome."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RomeConfig:
     """How hard, and how widely, to press on the model's weak views."""
 
-    method: Literal["rome", "greedy", "uniform", "everyday"] = "rome"
+    method: Method = "rome"
     """`greedy` (the top of the same pool), `uniform` (the target measure) and `everyday` exist as the rivals that
     `rome` must beat; they take the same number of views."""
 
@@ -57,21 +68,26 @@ class RomeConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
+        require_one_of(self.method, f"{_OPTION}method", get_args(Method))
+        require_numbers(self, _OPTION, endless=("temperature",))
         for name in ("quantile", "explore_share", "merge_depth", "greedy_share"):
-            require_share(getattr(self, name), f"rome.{name}")
-        require_positive(self.greedy_share, "rome.greedy_share")
+            require_share(getattr(self, name), f"--rome.{name}")
+        require_positive(self.greedy_share, "--rome.greedy_share")
         for name in ("temperature", "kernel_deg", "kernel_log_distance", "kappa"):
             value = getattr(self, name)
             if not value >= 0 or (name != "temperature" and math.isinf(value)):
-                raise BadSetting(f"rome.{name} is {value}, but it must be zero or more; leave it out for the default.")
+                setting = f"--rome.{name.replace('_', '-')}"
+                raise BadSetting(f"{setting} is {value}, but it must be zero or more; leave it out for the default.")
         if self.quantile == 1.0:
             raise BadSetting(
-                "rome.quantile is 1, but nothing lies above the highest error; write 0.9 for the worst tenth."
+                "--rome.quantile is 1, but nothing lies above the highest error; write 0.9 for the worst tenth."
             )
         if self.neighbours < 2:
-            raise BadSetting(f"rome.neighbours is {self.neighbours}, but a graph needs at least 2; write 12.")
+            raise BadSetting(f"--rome.neighbours is {self.neighbours}, but a graph needs at least 2; write 12.")
         if self.pool_size <= self.neighbours:
             raise BadSetting(
-                f"rome.pool_size is {self.pool_size}, but it must exceed rome.neighbours "
+                f"--rome.pool-size is {self.pool_size}, but it must exceed --rome.neighbours "
                 f"({self.neighbours}); write 4096."
             )
+        require_ranges(self, _OPTION, pool_size=(2, 1 << 20), neighbours=(2, 1000), kappa=(0.0, 1000.0))
+        require_ranges(self, _OPTION, kernel_deg=(0.0, 180.0), kernel_log_distance=(0.0, 10.0))

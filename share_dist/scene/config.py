@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from share_dist.errors import BadSetting, require_share
+from share_dist.errors import BadSetting, require_numbers, require_share
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +42,12 @@ class SceneConfig:
 
     def __post_init__(self) -> None:
         """Check shares and sizes."""
+        require_numbers(self, "--scene.")
         for name in ("picture_share", "occluder_share", "pattern_share", "second_light_share", "judge_only_share"):
             require_share(getattr(self, name), f"scene.{name}")
         if not 0 < self.occluder_low <= self.occluder_high <= 1:
             raise BadSetting(
                 f"scene.occluder_low and occluder_high are {self.occluder_low} and {self.occluder_high}, but they are "
-                "shares of the crop: they must lie in (0, 1] and rise."
+                "shares of the crop: they must lie in (0, 1] and rise.\n"
+                "  Give --scene.occluder-low and --scene.occluder-high."
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 from share_dist.body import Body, PeopleDistribution, Person
 from share_dist.camera import Camera, CameraDistribution, Everyday, distribution_from_json, drawn_part, to_json
-from share_dist.errors import BadSetting, nearest_name
+from share_dist.errors import BadSetting, nearest_name, require_numbers
 from share_dist.scene.parts import Scene
 from share_dist.scene.sampling import SPLITS, SceneDistribution, Split
 from share_dist.scene.spaces import person_spaces
@@ -59,6 +59,7 @@ class ViewPlan:
 
     def __post_init__(self) -> None:
         """Check split and seed."""
+        require_numbers(self, "plan.")
         if self.split not in SPLITS:
             raise BadSetting(f"There is no split '{self.split}'{nearest_name(self.split, SPLITS)}")
         if not 0 <= self.seed < 2**63:
@@ -108,18 +109,30 @@ class ViewPlan:
         """The inverse of `to_json`; text is read as JSON first.
 
         Raises:
-            BadSetting: another format, or a distribution this release does not know.
+            BadSetting: no JSON, another format, a distribution this release does not know, or a number out of range.
         """
-        values = json.loads(content) if isinstance(content, str) else content
-        if values.get("format") != FORMAT:
-            raise BadSetting(f"The plan's format is '{values.get('format')}', but this release reads only {FORMAT}.")
-        return ViewPlan(
-            people=PeopleDistribution.from_json(values["people"]),
-            cameras=distribution_from_json(values["cameras"]),
-            scenes=SceneDistribution.from_json(values["scenes"]),
-            split=values["split"],
-            seed=int(values["seed"]),
-        )
+        try:
+            values = json.loads(content) if isinstance(content, str) else content
+            if values.get("format") != FORMAT:
+                raise BadSetting(
+                    f"The plan's format is '{values.get('format')}', but this release reads only {FORMAT}."
+                )
+            return ViewPlan(
+                people=PeopleDistribution.from_json(values["people"]),
+                cameras=distribution_from_json(values["cameras"]),
+                scenes=SceneDistribution.from_json(values["scenes"]),
+                split=values["split"],
+                seed=values["seed"],
+            )
+        except BadSetting:
+            raise
+        except RecursionError:
+            raise BadSetting("The plan is nested too deeply to be one.\n  Copy it again from where it was.") from None
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise BadSetting(
+                f"The plan cannot be read: {error!r} is missing or of the wrong kind."
+                "\n  Copy it again from where it was."
+            ) from error
 
     @functools.cached_property
     def hash(self) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, require_numbers, require_one_of, require_ranges
+
+MOST_VIEWS = 10**8
+"""A year of rendering on a hundred cores; more was meant otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,8 +32,12 @@ class SurveyConfig:
     settled once, by the machine that gives the command, and stored with the survey."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, "--survey.")
+        require_one_of(self.precision, "--survey.precision", ("auto", "bf16", "fp32"))
         for name in ("steer_views", "judge_views", "batch_size"):
             value = getattr(self, name)
             if value < 1:
-                setting = f"survey.{name.replace('_', '-')}"
+                setting = f"--survey.{name.replace('_', '-')}"
                 raise BadSetting(f"{setting} is {value}, but at least 1 view is needed; 4096 is usual.")
+        most = {"steer_views": MOST_VIEWS, "judge_views": MOST_VIEWS, "batch_size": 10**5}
+        require_ranges(self, "--survey.", **{name: (1, high) for name, high in most.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from share_dist.errors import BadSetting, require_positive
+from share_dist.errors import BadSetting, require_numbers, require_positive, require_ranges
 
 Objective = Literal["worst-tenth", "everyday", "all-cameras"]
 
@@ -58,14 +58,16 @@ class SweepConfig:
     """How often a trial whose process died is started again, from its last checkpoint, before it counts as failed."""
 
     def __post_init__(self) -> None:
-        require_positive(self.trials, "trials")
+        require_numbers(self, "--")
+        require_positive(self.trials, "--trials")
         if not 0 < self.length <= 1:
-            raise BadSetting(f"length is {self.length}, but it is a part of the recipe's views: give 0 < x <= 1.")
+            raise BadSetting(f"--length is {self.length}, but it is a part of the recipe's views: give 0 < x <= 1.")
         if not self.objectives or len(set(self.objectives)) < len(self.objectives):
-            raise BadSetting(f"objectives are {list(self.objectives)}, but they must be one or more different ones.")
+            raise BadSetting(f"--objectives are {list(self.objectives)}, but they must be one or more different ones.")
         for name in ("finalists", "repeats", "restarts"):
             if getattr(self, name) < 0:
-                raise BadSetting(f"{name} is {getattr(self, name)}, but it is a number of times: 0 or more.")
+                raise BadSetting(f"--{name} is {getattr(self, name)}, but it is a number of times: 0 or more.")
+        require_ranges(self, "--", trials=(1, 10**6), finalists=(0, 1000), repeats=(0, 1000), restarts=(0, 1000))
 
     @property
     def figures(self) -> tuple[str, ...]:

@@ -42,4 +42,11 @@ def settings_to_try(name: str | None, space: SearchSpace) -> list[dict[str, Any]
         otherwise=f"{store.uri()} searched another space",
         remedy="Leave out --warm-start, or search the space of that sweep.",
     )
-    return [trial["settings"] for trial in found["ranking"][:TAKEN]]
+    tried = [trial["settings"] for trial in found["ranking"][:TAKEN]]
+    for name, value in (pair for settings in tried for pair in settings.items()):
+        if name not in space or not space[name].holds(value):
+            raise errors.DamagedFile(
+                f"{store.uri()} found {name} to be best at {value!r}, which its own space does not hold.\n"
+                "  Its summary was altered: leave out --warm-start, or give another sweep."
+            )
+    return tried

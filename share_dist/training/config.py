@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from share_dist.body import BodyConfig
-from share_dist.errors import BadSetting, require_positive
+from share_dist.errors import BadSetting, require_numbers, require_positive, require_ranges
 from share_dist.learning import LearningConfig
 from share_dist.losses import LossConfig
 from share_dist.models import ModelConfig
@@ -35,7 +35,19 @@ class DeepSpeedConfig:
     multiplies in is `learning.precision`'s."""
 
     def __post_init__(self) -> None:
-        require_positive(self.gradient_accumulation, "training.deepspeed.gradient-accumulation")
+        require_numbers(self, "--training.deepspeed.")
+        require_positive(self.gradient_accumulation, "--training.deepspeed.gradient-accumulation")
+        require_ranges(self, "--training.deepspeed.", gradient_accumulation=(1, 10**6))
+
+
+_OPTION = "--training."
+_MOST = {
+    100_000: ("workers", "min_workers", "threads_per_worker", "cpus_per_worker"),
+    10_000: ("ahead_steps", "worker_failures"),
+    10**9: ("snapshot_every",),
+    10**7: ("start_deadline_s", "resize_after_s"),
+}
+"""The most of each setting: more was meant otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,12 +98,15 @@ class TrainingConfig:
     after a new checkpoint do not count: a night on spot nodes may have many."""
 
     def __post_init__(self) -> None:
+        require_numbers(self, _OPTION)
         for name in ("workers", "cpus_per_worker", "ahead_steps", "start_deadline_s", "resize_after_s"):
-            require_positive(getattr(self, name), f"training.{name.replace('_', '-')}")
+            require_positive(getattr(self, name), f"--training.{name.replace('_', '-')}")
         if self.threads_per_worker is not None:
-            require_positive(self.threads_per_worker, "training.threads-per-worker")
+            require_positive(self.threads_per_worker, "--training.threads-per-worker")
         self._require_sizes()
         self._require_stages()
+        for high, names in _MOST.items():
+            require_ranges(self, _OPTION, **{name: (0, high) for name in names})
 
     @property
     def fewest(self) -> int:
@@ -101,17 +116,17 @@ class TrainingConfig:
     def _require_sizes(self) -> None:
         if self.min_workers is not None and not 1 <= self.min_workers <= self.workers:
             raise BadSetting(
-                f"training.min-workers is {self.min_workers}, but it must lie from 1 to training.workers, "
+                f"--training.min-workers is {self.min_workers}, but it must lie from 1 to --training.workers, "
                 f"which is {self.workers}."
             )
         if self.snapshot_every < 0:
-            raise BadSetting(f"training.snapshot-every is {self.snapshot_every}, but it must be 0 (none) or more.")
+            raise BadSetting(f"--training.snapshot-every is {self.snapshot_every}, but it must be 0 (none) or more.")
         if self.worker_failures < 0:
-            raise BadSetting(f"training.worker-failures is {self.worker_failures}, but it must be 0 or more.")
+            raise BadSetting(f"--training.worker-failures is {self.worker_failures}, but it must be 0 or more.")
 
     def _require_stages(self) -> None:
         if self.zero_stage not in (0, 1, 2, 3):
-            raise BadSetting(f"training.zero-stage is {self.zero_stage}, but DeepSpeed has the stages 0, 1, 2 and 3.")
+            raise BadSetting(f"--training.zero-stage is {self.zero_stage}, but DeepSpeed has the stages 0, 1, 2 and 3.")
         if self.zero_stage == 0 and self.deepspeed.offload_optimizer:
             raise BadSetting(
                 "training.deepspeed.offload-optimizer needs training.zero-stage 1, 2 or 3, but it is 0.\n"
@@ -177,6 +192,6 @@ def require_even_batches(learning: LearningConfig, config: TrainingConfig) -> No
         low = max(batch // unit, 1) * unit
         pieces = f" in {parts} parts each" if parts > 1 else ""
         raise BadSetting(
-            f"learning.batch-size is {batch}, which {config.workers} workers cannot share evenly{pieces}.\n"
+            f"--learning.batch-size is {batch}, which {config.workers} workers cannot share evenly{pieces}.\n"
             f"  Set learning.batch-size to {low} or {low + unit}, or training.workers to a divisor of {batch // parts}."
         )

@@ -49,6 +49,11 @@ def test_no_named_space_searches_what_only_costs_time():
         ({"rome.method": Range(low=0.0, high=1.0)}, "takes one of"),
         ({"model.checkpoint": OneOf(options=("a", "b"))}, "model.checkpoint cannot be searched"),
         ({"survey.steer_views": Range(low=512, high=4096)}, "compared on the same model, people and views"),
+        ({"rome.temperature": Range(low=0.5, high=float("inf"))}, "a range has two finite ends"),
+        ({"rome.kappa": Range(low=float("nan"), high=1.0)}, "a range has two finite ends"),
+        ({"learning.learning_rate": Range(low=1e-4, high=1e308)}, "--learning.learning-rate is 1e+308"),
+        ({"rome.kappa": OneOf(options=(0.5, float("nan")))}, "--rome.kappa is nan"),
+        ({"losses.anchor": OneOf(options=(3.0, 1e300))}, "--losses.anchor is 1e+300"),
         ({"rome.method": OneOf(options=("rome",))}, "needs two different ones"),
         ({"rome.method": OneOf(options=("rome", "hope"))}, "takes one of"),
         (
@@ -91,6 +96,9 @@ def test_a_setting_that_is_not_asked_for_at_first_may_leave_the_recipes_value_ou
         ('{"rome.quantile": {"low": 0.2, "high": 0.9, "step": 3}}', 'wanted is {"low"'),
         ('{"rome.quantile": {"low": "a", "high": 0.9}}', "the limits of a range are numbers"),
         ('{"rome.quantle": {"low": "a", "high": 0.9}}', "did you mean 'rome.quantile'"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"rome.quantile": {"low": 0.2, "low": 0.3, "high": 0.9}}', "names low twice"),
+        ('{"rome.quantile": {"low": 0.2, "high": 0.9, "log": "no"}}', 'wanted is {"low"'),
     ],
 )
 def test_a_file_that_holds_no_space_is_refused_with_its_name(text, answer, tmp_path):
@@ -98,6 +106,21 @@ def test_a_file_that_holds_no_space_is_refused_with_its_name(text, answer, tmp_p
     file.write_text(text)
     with pytest.raises(BadSetting, match=re.escape(answer)):
         find_space(str(file))
+
+
+def test_a_folder_or_a_pipe_holds_no_space(tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(BadSetting, match="cannot be read"):
+        find_space(str(tmp_path / "folder.json"))
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DamagedFile, match="a named pipe"):
+        find_space(str(tmp_path / "pipe.json"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_space_is_read_in_whatever_unicode_an_editor_wrote(tmp_path, encoding):
+    (tmp_path / "mine.json").write_text('{"rome.quantile": {"low": 0.2, "high": 0.9}}', encoding=encoding)
+    assert find_space(str(tmp_path / "mine.json"))["rome.quantile"] == Range(low=0.2, high=0.9)
 
 
 def test_a_space_of_ones_own_is_read_from_its_file(tmp_path):
