@@ -69,8 +69,8 @@ def run_share(config: RunConfig, out: str | Path) -> RunResult:
 def _share(run: Run, base: bytes, title: str) -> RunResult:
     config = run.config
     progress = StageProgress(run.store, expected_seconds(config))
-    reopen_run(run.store)
     keep_base(run.store, base)
+    reopen_run(run.store)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
         base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from spoiled import require_all_guarded
 
 from share_dist.cli import main
 from share_dist.fleet import Fleet, FleetConfig
@@ -44,6 +45,7 @@ def test_a_survey_leaves_rows_figures_and_what_its_landscape_is_worth(tmp_path, 
     assert f"RMSE {found['held_out']['neighbours_rmse_mm']:6.1f} mm" in said
     assert said.rstrip().endswith("share-dist share demo --out runs/repaired")
 
+    require_all_guarded(open_store(out))
     damaged = out / "survey/everyday/block-00001/rows.parquet"
     damaged.write_bytes(damaged.read_bytes()[:1000])
     assert main(words) == 2
@@ -76,6 +78,7 @@ def test_a_base_training_leaves_a_model_with_its_curve_and_card_in_a_bucket(buck
     steps = [json.loads(line)["step"] for line in store.read("training/metrics.jsonl").splitlines()]
     assert steps == list(range(8))
     assert store.list("training/checkpoints") == store.list("training/ray") == []
+    require_all_guarded(store, seeds=1)
     follow_on = f"--model.checkpoint {out}/model.safetensors --render.size-px 48 --out {out}-survey"
     assert said.rstrip().endswith(f"share-dist survey demo {follow_on}")
 
@@ -87,6 +90,8 @@ def test_rendered_views_lie_in_shards_and_an_index_says_how_many_in_a_bucket(buc
     index = json.loads(open_store(out).read("index/index.json"))
     assert index["shards"] == len([entry for entry in stored if entry.key.endswith("/records.tar")]) == 2
     said = capsys.readouterr().out
+    require_all_guarded(open_store(out), seeds=1)
+    stored = [entry for entry in open_store(out).entries() if entry.key.startswith("shard-")]
     assert main([*words, "--out", out]) == 0
     assert [entry for entry in open_store(out).entries() if entry.key.startswith("shard-")] == stored
     assert f"300 views lie under {out}" in said

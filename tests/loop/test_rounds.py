@@ -9,13 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from share_dist import errors
 from share_dist.camera import AllCameras, Mixture
 from share_dist.config import ShareConfig, config_json
 from share_dist.loop.figures import headline
 from share_dist.loop.judging import judge_counts
 from share_dist.loop.plans import judge_plans, round_plan, steer_plans, view_plan
 from share_dist.loop.progress import StageProgress, minutes
-from share_dist.loop.rounds import judge_attempt
+from share_dist.loop.rounds import BASE_MODEL, judge_attempt, keep_base
+from share_dist.models import BASE_CHECKPOINT, ModelConfig, checkpoint_bytes, make_model
 from share_dist.recipes import RECIPES, find_recipe
 from share_dist.storage import open_store
 
@@ -144,3 +146,24 @@ def test_a_resumed_run_adds_up_its_time_and_takes_no_pace_from_what_was_finished
 
 def test_minutes_read_as_people_say_them():
     assert [minutes(s) for s in (3, 42, 60, 384)] == ["5 s", "40 s", "1 min 0 s", "6 min 25 s"]
+
+
+def test_a_damaged_base_model_is_called_damaged_and_another_one_another(tmp_path):
+    """A bit of the weights, one of the card, a file cut short; and a whole checkpoint of another network."""
+    store, base = open_store(tmp_path), BASE_CHECKPOINT.read_bytes()
+    keep_base(store, base)
+    keep_base(store, base)
+    card_at = base.index(b"everyday")
+    for place in (len(base) - 5, card_at):
+        spoiled = bytearray(base)
+        spoiled[place] ^= 1
+        store.overwrite(BASE_MODEL, bytes(spoiled))
+        with pytest.raises(errors.DamagedFile, match=r"base/model\.safetensors has changed(.|\n)*Delete it and run"):
+            keep_base(store, base)
+    store.overwrite(BASE_MODEL, base[:1000])
+    with pytest.raises(errors.DamagedFile, match=r"base/model\.safetensors"):
+        keep_base(store, base)
+    other = make_model(ModelConfig(width=8, hidden=16, input_px=48))
+    store.overwrite(BASE_MODEL, checkpoint_bytes(other, {"body_hash": "0" * 64}))
+    with pytest.raises(errors.OtherRun, match="began with another base model"):
+        keep_base(store, base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ import psutil
 import pyarrow.parquet as parquet
 import pytest
 from browser import Browser, missing
+from spoiled import require_all_guarded, with_flipped_bit
 
 from share_dist.cli import main
 from share_dist.errors import RepairFailed
+from share_dist.ops import pull, verify
+from share_dist.storage import MANIFEST
 
 TINY = {
     "survey.steer-views": 256,
@@ -214,3 +218,80 @@ def test_a_run_goes_on_after_a_full_disk(finished, mounted):
     mounted("remount,size=1g")
     finish(out, **ONE_ROUND)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.fixture(scope="module")
+def copy(finished, tmp_path_factory):
+    """A copy of a finished run, fetched as one fetches it."""
+    return pull(str(finished), str(tmp_path_factory.mktemp("copy") / "run"))
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_and_every_lost_file_of_a_run_is_named(copy):
+    require_all_guarded(copy, seeds=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("summary.json", b'"all_cameras_gain_percent": ', b'"all_cameras_gain_percent": 1'),
+        ("round-00/regions/regions.json", b"1", b"2"),
+        ("judge-before/all_cameras/meta.json", b'"count": 512', b'"count": 256'),
+        ("config.json", b'"seed": 0', b'"seed": 1'),
+        ("report/exhibits/exhibits.npz", b"PK", b"QK"),
+        ("judge-after/all_cameras/block-00001/rows.parquet", b"PAR1", b"PAR2"),
+    ],
+)
+def test_a_page_shows_nothing_that_has_changed(copy, capsys, key, old, new):
+    whole, page = copy.read(key), copy.read("report/index.html")
+    changed = whole.replace(old, new, 1)
+    assert changed != whole
+    copy.overwrite(key, changed)
+    assert main(["report", copy.uri()]) == 2
+    assert f"DamagedFile: {copy.uri(key)} " in capsys.readouterr().err
+    copy.remove([key])
+    assert main(["report", copy.uri()]) == 2
+    assert key.removesuffix("/exhibits.npz") in capsys.readouterr().err
+    assert copy.read("report/index.html") == page
+    copy.overwrite(key, whole)
+    assert verify(copy.uri()).damage == []
+
+
+@pytest.mark.slow
+def test_a_damaged_page_is_written_again_and_vouched_for(copy):
+    whole = copy.read("report/index.html")
+    copy.overwrite("report/index.html", with_flipped_bit(whole, 0))
+    assert main(["report", copy.uri()]) == 0
+    assert copy.read("report/index.html") == whole
+    assert verify(copy.uri()).damage == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["config.json", "base/model.safetensors"])
+def test_the_same_command_names_what_is_damaged_and_calls_it_no_other_run(copy, key):
+    whole = copy.read(key)
+    copy.overwrite(key, with_flipped_bit(whole, 1))
+    said = finish(copy.root, status=2)
+    assert "DamagedFile" in said
+    assert f"{copy.uri(key)} " in said
+    copy.overwrite(key, whole)
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_version_is_read_and_finished_again(copy, capsys):
+    """As that left it: without a manifest of its own, and without hashes in its files."""
+    copy.remove([MANIFEST])
+    for key in copy.list():
+        if key.endswith(".json"):
+            value = json.loads(copy.read(key))
+            if isinstance(value, dict) and value.pop("sha256", None):
+                copy.overwrite(key, json.dumps(value, indent=1).encode())
+    verdict = verify(copy.uri())
+    assert verdict.damage == verdict.strays == []
+    assert copy.uri("summary.json") in verdict.unguarded
+    assert main(["report", copy.uri()]) == 0
+    finish(copy.root)
+    verdict = verify(copy.uri())
+    assert verdict.damage == verdict.unguarded == verdict.strays == []
+    shutil.rmtree(copy.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import optuna
@@ -197,3 +198,20 @@ def test_tables_of_another_release_of_optuna_are_refused(postgres):
     postgres.ask("UPDATE alembic_version SET version_num = 'v0.9.0.a'", "older")
     message = refusal(postgres.url("older"))
     assert "a database of its own" in message
+
+
+def test_a_changed_figure_in_a_journal_is_damage_and_lines_without_a_checksum_are_read(tmp_path, bucket):
+    for store in (FolderStore(tmp_path), inside(open_store(bucket), "sweep")):
+        study = new_study(open_journal(store))
+        study.tell(study.ask(), 1.25)
+        whole = store.read(JOURNAL)
+        store.overwrite(JOURNAL, whole.replace(b"1.25", b"9.25"))
+        with pytest.raises(errors.DamagedFile, match=rf"{JOURNAL} has changed since it was written: line \d"):
+            new_study(open_journal(store))
+        # As an earlier version and dashboards write them.
+        lines = [json.loads(line) for line in whole.splitlines()]
+        plain = [json.dumps({name: value for name, value in line.items() if name != "check"}) for line in lines]
+        store.overwrite(JOURNAL, "".join(f"{line}\n" for line in plain).encode())
+        again = new_study(open_journal(store))
+        again.tell(again.ask(), 2.5)
+        assert new_study(open_journal(store)).best_value == 2.5

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from spoiled import require_all_guarded
 
 from share_dist.cli import main
+from share_dist.ops import pull
 from share_dist.sweep.study import open_database
 
 TINY = {
@@ -150,6 +152,12 @@ def test_what_trials_have_in_common_is_made_once(swept):
     assert len(list(out.glob("shared/pictures/*/views-*/block.npz"))) == 4
     assert not list(out.glob("trials/**/rows.parquet"))
     assert "Saved by sharing: " in said
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_and_every_lost_file_of_a_sweep_is_named(swept, tmp_path):
+    out, *_ = swept
+    require_all_guarded(pull(str(out), str(tmp_path / "copy")))
 
 
 @pytest.mark.slow

@@ -66,6 +66,14 @@ def test_a_damaged_description_of_a_training_is_an_error_that_says_what_to_do(tm
         checkpoints.claim(JOB, store)
 
 
+def test_a_changed_description_of_a_training_is_damage_and_not_another_training(tmp_path):
+    store = FolderStore(tmp_path)
+    checkpoints.claim(JOB, store)
+    store.overwrite("job.json", store.read("job.json").replace(b"0.001", b"0.002"))
+    with pytest.raises(errors.DamagedFile, match=r"job\.json has changed since it was written(.|\n)*Delete it"):
+        checkpoints.claim(JOB, store)
+
+
 def test_a_long_list_of_differences_is_cut(tmp_path):
     store = FolderStore(tmp_path)
     store.write_once("job.json", json.dumps({f"setting_{n:02d}": n for n in range(40)}).encode())

@@ -8,6 +8,7 @@ import struct
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
+from share_dist import errors
 from share_dist.learning import StepReport
 from share_dist.storage import FolderStore, open_store
 from share_dist.training import progress
@@ -47,6 +48,16 @@ def test_lines_come_at_most_every_ten_seconds(tmp_path, said, monkeypatch):
         now[0] += 0.5
         rank_log.step(report(step))
     assert len(said) == 5
+
+
+def test_a_changed_line_of_an_interrupted_training_is_damage(tmp_path, said):
+    store = FolderStore(tmp_path)
+    log_steps(store, 0, range(5))
+    store.overwrite("metrics.jsonl", store.read("metrics.jsonl").replace(b'"step": 3', b'"step": 2'))
+    with pytest.raises(
+        errors.DamagedFile, match=r"metrics\.jsonl has changed since it was written: line 4 (.|\n)*Delete it"
+    ):
+        progress.RankLog("round-01", "channel", store, 5, 64)
 
 
 def kept_steps(store):
