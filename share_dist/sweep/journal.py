@@ -52,7 +52,7 @@ def open_journal(store: Store, name: str = "", figures: int = 0) -> BaseStorage:
         if not _ends_well(journal.last_line):
             raise ValueError("the last line is damaged")
         return StudyJournal(journal)
-    except _UNREADABLE:
+    except (*_UNREADABLE, errors.DamagedFile):
         _mend(store, name, figures)
         opened = StudyJournal(_backend(store))
         opened.mended = True

@@ -31,13 +31,18 @@ class CheckedJournal(JournalFileBackend):
             errors.DamagedFile: one has changed since it was written.
         """
         for number, log in enumerate(super().read_logs(log_number_from), start=log_number_from + 1):
-            check = log.pop(CHECK, None)
-            if check is not None and check != line_checksum(_text(log)):
+            if not is_unchanged(log):
                 raise errors.DamagedFile(
                     f"{self.where} has changed since it was written: line {number} does not have its checksum.\n"
-                    "  Put back a copy of it, or begin the sweep anew with another --out."
+                    "  Run the sweep's command again: it leaves such lines out, and says which."
                 )
-            yield log
+            yield {name: value for name, value in log.items() if name != CHECK}
+
+
+def is_unchanged(log: dict[str, Any]) -> bool:
+    """Whether an entry has its checksum, or none."""
+    text = _text({name: value for name, value in log.items() if name != CHECK})
+    return CHECK not in log or log[CHECK] == line_checksum(text)
 
 
 def _text(log: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from optuna.distributions import json_to_distribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from share_dist.sweep.journal_lines import is_unchanged
+
 Entry = dict[str, Any]
 
 CREATE_STUDY, DELETE_STUDY, CREATE_TRIAL, DISCARD_TRIALS = 0, 1, 4, 10
@@ -169,7 +171,7 @@ def _entry(line: bytes) -> Entry | None:
             fields = _FIELDS[entry["op_code"]]
             checks = [fields[name](entry[name]) for name in fields]
             checks += [check(entry[name]) for name, check in _MAYBE.items() if name in entry]
-            if all(checks) and isinstance(entry["worker_id"], str):
+            if all(checks) and isinstance(entry["worker_id"], str) and is_unchanged(entry):
                 return entry
         # Of any shape, the values of which the checks take apart.
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
