@@ -32,7 +32,8 @@ _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _LOST = {"NoSuchKey", "MethodNotAllowed", "404", "405"}
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageFull", "507"}
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
-_CHECKSUM = re.compile(r"checksum|aws-chunked|trailer|content-sha256|chunked|content-md5|digest", re.IGNORECASE)
+_INVALID = {"InvalidArgument", "InvalidRequest", "400"}
+_CHECKSUM = re.compile(r"checksum|chunked|trailer|content-?sha256|content-?md5|digest", re.IGNORECASE)
 
 IN_PARTS = "s3:PutObject in parts"
 
@@ -128,6 +129,8 @@ def _words(error: Exception, what: Asking) -> str:
 
 def _refusal(error: Exception, code: str, what: Asking) -> str:
     said = _said(error)
+    if _is_about_checksums(error, code, said, what):
+        return _checksum(code, said, what)
     if code in _CREDENTIALS:
         whose = (
             "See whose they are with `aws sts get-caller-identity`, and renew them or set AWS_PROFILE"
@@ -146,8 +149,6 @@ def _refusal(error: Exception, code: str, what: Asking) -> str:
         )
     if code in _FULL:
         return f"{what.where} is full ({code}).\n  Free some space or raise its quota, and run the same command again."
-    if _is_about_checksums(error, code, said, what):
-        return _checksum(code, said, what)
     if code in _DENIED:
         return _denied(code, said, what)
     return _other(error, code, said, what)
@@ -187,9 +188,10 @@ def _foreign(what: Asking, status: str = "") -> str:
 def _is_about_checksums(error: Exception, code: str, said: str, what: Asking) -> bool:
     if may_pass(error) or _CHECKSUM.search(f"{code} {said}"):
         return not may_pass(error)
-    # A server that knows none of them may say no more than that a header is not implemented.
-    header = what.permission == "s3:PutObject" or (what.permission == IN_PARTS and "header" in said.lower())
-    return what.checksums and code in _UNKNOWN and header
+    if not what.checksums or is_aws(what.endpoint) or what.permission not in ("s3:PutObject", IN_PARTS):
+        return False
+    # Servers that know none may name a header alone, or sign other headers than we did, as Google's does.
+    return code == "SignatureDoesNotMatch" or (code in _UNKNOWN | _INVALID and "header" in said.lower())
 
 
 def _checksum(code: str, said: str, what: Asking) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -80,10 +81,14 @@ class _Server(ThreadingHTTPServer):
 class BadS3:
     """A proxy that runs for as long as its ``with`` block; see `bad_s3`."""
 
-    def __init__(self, server: str, schedule: Schedule, host: str, port: int) -> None:
+    def __init__(self, server: str, schedule: Schedule, host: str, port: int, tls: SSLContext | None = None) -> None:
         self.target = urlsplit(server)
         self._lock = threading.Lock()
         self._http = _Server((host, port), _handler(self))
+        self._scheme = "https" if tls else "http"
+        if tls:
+            # Whoever does not trust us must not keep others waiting: each handshake is made in its own thread.
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.begin(schedule)
 
     def begin(self, schedule: Schedule) -> None:
@@ -111,7 +116,7 @@ class BadS3:
     def endpoint(self) -> str:
         """The proxy's address, as AWS_ENDPOINT_URL wants it."""
         host, port = self._http.server_address[:2]
-        return f"http://{host}:{port}"
+        return f"{self._scheme}://{host}:{port}"
 
     def next_fault(self, asked: str) -> str | None:
         """Number a request and return what is to be done to it."""
@@ -142,7 +147,9 @@ class BadS3:
 
 
 @contextmanager
-def bad_s3(server: str, schedule: Schedule, host: str = "127.0.0.1", port: int = 0) -> Iterator[BadS3]:
+def bad_s3(
+    server: str, schedule: Schedule, host: str = "127.0.0.1", port: int = 0, tls: SSLContext | None = None
+) -> Iterator[BadS3]:
     """Stand in front of an S3 server, on a free port unless one is given; faults begin when `on` is set.
 
     Args:
@@ -150,8 +157,9 @@ def bad_s3(server: str, schedule: Schedule, host: str = "127.0.0.1", port: int =
         schedule: what fails when.
         host: address to listen on, such as the bridge of a cluster of namespace nodes.
         port: where to listen.
+        tls: the proxy's certificate and key, for it to speak https.
     """
-    proxy = BadS3(server, schedule, host, port)
+    proxy = BadS3(server, schedule, host, port, tls)
     proxy.start()
     try:
         yield proxy

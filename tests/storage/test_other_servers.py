@@ -35,6 +35,7 @@ def refused(address):
     return str(caught.value)
 
 
+ABOUT_PARTS = ("refuses checksums", "wants Content-MD5", "error in a 200")
 NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD is not allowed", "redirects")
 
 
@@ -48,8 +49,8 @@ NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD i
 )
 def test_a_run_is_opened_written_read_and_deleted_on_a_server_that(server, hurry, manner):
     store = open_store(server(manner))
-    run, large = open_run(store.uri(), "{}"), bytes(2 * PART_BYTES + 1)
-    for key, data in (("stage/large", large), ("stage/small", b"1"), ("stage/manifest.json", b"{}"), ("empty", b"")):
+    run, large = open_run(store.uri(), "{}"), bytes(2 * PART_BYTES + 1 if manner in ABOUT_PARTS else 9)
+    for key, data in (("stage/large", large), ("stage/manifest.json", b"{}"), ("empty", b"")):
         run.write_once(key, data)
         with pytest.raises(errors.OtherRun):
             run.write_once(key, b"other")
