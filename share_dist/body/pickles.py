@@ -10,7 +10,7 @@ from share_dist.body.pickle_names import Name, is_allowed, record
 from share_dist.body.pickle_steps import MOST_ITEM_BYTES, STEPS
 from share_dist.errors import UnsafePickle
 
-MOST_STEPS = 1_000_000
+MOST_STEPS = 500_000
 """An official file has a few thousand; each makes at most a hundred bytes of objects."""
 
 _PIECE = 1 << 20
