@@ -60,6 +60,41 @@ def _no_gl(error: Exception) -> str:
     )
 
 
+def _open_context(size_px: int):
+    """Open an offscreen context on the device that EGL_DEVICE_ID names.
+
+    Raises:
+        NoHeadlessGL: there is no such device, or none can be opened.
+    """
+    pyrender = _import_pyrender()
+    try:
+        given = os.environ.get("EGL_DEVICE_ID", "0").strip()
+        if given != "0":
+            _require_device(given)
+        return pyrender.OffscreenRenderer(size_px, size_px)
+    except NoHeadlessGL:
+        raise
+    # PyOpenGL raises its own errors, pyrender plain ones; whichever, there is no context.
+    except Exception as error:
+        raise NoHeadlessGL(_no_gl(error)) from error
+
+
+def _require_device(number: str) -> None:
+    """Raise NoHeadlessGL unless a device has this number; pyrender would count a negative one from the end."""
+    from pyrender.platforms import egl
+
+    devices = len(egl.query_devices())
+    if not (number.isdecimal() and int(number) < devices):
+        if not devices:
+            raise NoHeadlessGL(f"EGL_DEVICE_ID is '{number}', but this machine has no EGL device.\n  {_REMEDY}")
+        known, wanted = ("1 EGL device", "0") if devices == 1 else (f"{devices} EGL devices", f"0 to {devices - 1}")
+        raise NoHeadlessGL(
+            f"EGL_DEVICE_ID is '{number}', but this machine has {known}, counted from 0.\n"
+            f"  Set EGL_DEVICE_ID to {wanted}, or unset it. A container shows its GPUs with --gpus and the 'graphics' "
+            "capability."
+        )
+
+
 class PyrenderRenderer(RasterRenderer):
     """Draws the person with pyrender; geometry, background and everything in front of the person are shared.
 
@@ -72,11 +107,7 @@ class PyrenderRenderer(RasterRenderer):
         super().__init__(body, config)
         self._pyrender = _import_pyrender()
         self._colours = np.ones((len(body.v_template), 4), np.float32)
-        try:
-            self._context = self._pyrender.OffscreenRenderer(config.size_px, config.size_px)
-        # PyOpenGL raises its own errors, pyrender plain ones; whichever, there is no context.
-        except Exception as error:
-            raise NoHeadlessGL(_no_gl(error)) from error
+        self._context = _open_context(config.size_px)
         self._depth_m = np.empty((0, 0), np.float32)
 
     def close(self) -> None:
@@ -139,10 +170,12 @@ def _facing_away_from(direction: np.ndarray) -> np.ndarray:
 def check_egl() -> Finding:
     """Try to open a small context on this machine and say what came of it."""
     try:
-        pyrender = _import_pyrender()
-        context = pyrender.OffscreenRenderer(16, 16)
+        context = _open_context(16)
         name = _renderer_name()
         context.delete()
+    except NoHeadlessGL as error:
+        first, *_, remedy = str(error).splitlines()
+        return Finding("pyrender (EGL)", False, first, remedy.strip())
     except Exception as error:
         return Finding("pyrender (EGL)", False, f"{type(error).__name__}: {error}".splitlines()[0], _REMEDY)
     return Finding("pyrender (EGL)", True, f"draws with {name}")

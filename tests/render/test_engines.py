@@ -12,7 +12,6 @@ import pytest
 
 from share_dist.body import PeopleDistribution
 from share_dist.camera import AllCameras, CloseUp, Everyday
-from share_dist.errors import NoHeadlessGL
 from share_dist.render import RenderConfig, check, make_renderer
 from share_dist.scene import SceneDistribution, ViewPlan
 
@@ -85,10 +84,7 @@ def test_truth_is_shared_and_joints_fall_on_the_person(pair):
         assert np.mean(on_person) > 0.97
 
 
-@pytest.mark.slow
-def test_a_machine_without_a_context_is_told_what_to_install():
-    """A GPU that is not there is the failure everybody can produce."""
-    script = """
+ASK = """
 from share_dist.body import load_body
 from share_dist.errors import NoHeadlessGL
 from share_dist.render import RenderConfig, check, make_renderer
@@ -98,10 +94,31 @@ except NoHeadlessGL as error:
     print(error)
 print(check()[0])
 """
-    surroundings = {**os.environ, "EGL_DEVICE_ID": "99"}
-    told = subprocess.run([sys.executable, "-c", script], env=surroundings, capture_output=True, text=True, check=True)
-    assert "could not open an EGL context" in told.stdout
-    assert "EGL_DEVICE_ID 99" in told.stdout
-    assert "apt-get install libegl1" in told.stdout
-    assert "ok=False" in told.stdout
-    assert issubclass(NoHeadlessGL, Exception)
+
+
+def told(**environment: str) -> str:
+    """What a renderer and the doctor say in these surroundings."""
+    asked = {**os.environ, **environment}
+    return subprocess.run([sys.executable, "-c", ASK], env=asked, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+def test_a_machine_without_a_context_is_told_what_to_install():
+    """Without any driver that its library could use."""
+    said = told(__EGL_VENDOR_LIBRARY_DIRS="/nowhere")
+    assert "could not open an EGL context" in said
+    assert "EGL_DEVICE_ID not set" in said
+    assert said.count("apt-get install libegl1") == 2
+    assert "ok=False" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["99", "-1", "gpu", ""])
+def test_a_device_that_is_not_there_is_named_with_how_many_there_are(number):
+    if not check()[0].ok:
+        pytest.skip(f"no EGL here: {check()[0].detail}")
+    said = told(EGL_DEVICE_ID=number)
+    assert said.count(f"EGL_DEVICE_ID is '{number}', but this machine has ") == 2
+    assert said.count("counted from 0") == 2
+    assert said.count("Set EGL_DEVICE_ID to 0") == 2
+    assert "ok=False" in said
