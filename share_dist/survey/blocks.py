@@ -17,6 +17,12 @@ BLOCK = 256
 
 ROWS = "rows.parquet"
 
+_MOST_COLUMNS = 512
+_MOST_BYTES = 2 << 20
+"""Of a block, unpacked; ours have about a hundredth."""
+
+_TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string)
+
 Rows = Mapping[str, np.ndarray]
 
 
@@ -83,21 +89,51 @@ def rows_from_parquet(data: bytes, source: str) -> dict[str, np.ndarray]:
         source: its name, for the message.
 
     Raises:
-        errors.DamagedFile: the bytes are no whole Parquet file, or it has no view numbers.
+        errors.DamagedFile: the bytes are no whole Parquet file, it has no view numbers, or more or other columns and
+            rows than a block has, which is known before any is read.
     """
     try:
-        table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+        file = pq.ParquetFile(
+            io.BytesIO(data), thrift_string_size_limit=_MOST_BYTES, thrift_container_size_limit=_MOST_COLUMNS * BLOCK
+        )
+        problem = _not_a_block(file)
+        table = None if problem else file.read(use_threads=False)
+        if table is not None and any(column.null_count for column in table.columns):
+            problem = "some values are missing"
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise errors.DamagedFile(
             f"{source} is not a whole Parquet file ({error}).\n"
             "  Delete its folder and run the command that made it again: only that block is computed anew."
         ) from error
+    if table is None or problem:
+        raise errors.DamagedFile(
+            f"{source} is no block of a survey: {problem}.\n  Give a folder that `share-dist survey` wrote."
+        )
     if "view_number" not in table.column_names:
         raise errors.DamagedFile(
             f"{source} is no block of a survey: its columns are {', '.join(table.column_names) or 'none'}, "
             "and view_number is missing.\n  Give a folder that `share-dist survey` wrote."
         )
     return {name: _array(table.column(name)) for name in table.column_names}
+
+
+def _not_a_block(file: pq.ParquetFile) -> str:
+    """Say what in a file's footer is more or other than a block has; nothing when all is well.
+
+    A text that occurs once in the file may stand in every row, so it is the file that is bounded, and not the text.
+    """
+    footer, schema = file.metadata, file.schema_arrow
+    if footer.num_rows > BLOCK:
+        return f"it has {footer.num_rows:,} rows, and a block at most {BLOCK}"
+    if footer.num_columns > _MOST_COLUMNS:
+        return f"it has {footer.num_columns:,} columns, and a block at most {_MOST_COLUMNS}"
+    unpacked = sum(footer.row_group(at).total_byte_size for at in range(footer.num_row_groups))
+    if unpacked > _MOST_BYTES:
+        return f"it unpacks to {unpacked:,} bytes, and a block to at most {_MOST_BYTES:,}"
+    other = [f"{field.name} ({field.type})" for field in schema if not any(is_(field.type) for is_ in _TYPES)]
+    if other:
+        return f"columns hold neither numbers nor words: {', '.join(other)[:200]}"
+    return ""
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:

@@ -113,6 +113,26 @@ def test_a_parquet_file_of_something_else_is_refused():
         rows_from_parquet(sink.getvalue(), "prices.parquet")
 
 
+BLOCK_ROWS = {"view_number": pa.array(range(256))}
+EXPANDING = {
+    "rows": ({"view_number": pa.array(np.zeros(5_000_000, np.int8))}, "5,000,000 rows, and a block at most 256"),
+    "texts": ({"view_number": pa.array(range(4)), "split": pa.array(["x" * 3_000_000] * 4)}, "unpacks to"),
+    "lists": (BLOCK_ROWS | {"x": pa.array([[0.0] * 1000] * 256)}, r"neither numbers nor words: x \(list"),
+    "blobs": (BLOCK_ROWS | {"x": pa.array([b"x"] * 256)}, "neither numbers nor words"),
+    "columns": ({f"view_number{i}": pa.array([i]) for i in range(600)}, "600 columns"),
+    "missing": (BLOCK_ROWS | {"mpjpe_mm": pa.array([None, *range(255)])}, "some values are missing"),
+}
+
+
+@pytest.mark.parametrize("kind", EXPANDING)
+def test_a_file_that_expands_is_refused_by_its_footer(kind):
+    columns, words = EXPANDING[kind]
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    with pytest.raises(errors.DamagedFile, match=words):
+        rows_from_parquet(sink.getvalue(), "rows.parquet")
+
+
 def test_the_meta_says_what_was_measured_with_what(survey, plan, figure):
     assert survey.meta["plan_hash"] == plan.hash
     assert survey.meta["body_hash"] == figure.hash
