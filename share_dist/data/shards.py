@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -174,39 +176,74 @@ def read_shards(store: Store, body_hash: str | None = None) -> Iterator[Records]
                 f"the data set in {store.uri()} is not complete: {shard_name(index)} is missing.\n"
                 "  Run the command that made it again: it renders only what is missing."
             )
-        yield _records_from_tar(verified(stage).read(_TAR), stage.uri(_TAR), card["body_hash"])
+        yield _records_from_tar(verified(stage).read(_TAR), stage.uri(_TAR), card, shard_numbers(index, card["count"]))
 
 
-def _records_from_tar(data: bytes, source: str, body_hash: str) -> Records:
+def _records_from_tar(data: bytes, source: str, card: dict[str, Any], numbers: range) -> Records:
+    """Read a shard, of which nothing may take more memory than its own bytes and pictures of the data set's side."""
     rows: dict[int, dict[str, np.ndarray]] = {}
+    seen = set[str]()
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        side = int(card["render"]["size_px"])
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for member in tar:
-                name, _, kind = member.name.partition(".")
+                number, kind = _sample_of(member, numbers, seen)
                 file = tar.extractfile(member)
-                if file is None:
-                    raise ValueError(f"{member.name} is not a file")
-                _read_member(rows.setdefault(int(name), {}), kind, file.read(), source, body_hash)
-        return Records(
+                assert file is not None
+                row = rows.setdefault(number, {})
+                if kind == "png":
+                    row["image"] = _picture(file.read(), side)
+                elif kind == "npz":
+                    row.update(_arrays(file.read()))
+                else:
+                    _refuse_other_body(source, json.loads(file.read())["body_hash"], card["body_hash"])
+        records = Records(
             numbers=np.array(list(rows), np.int64),
             **{name: np.stack([row[name] for row in rows.values()]) for name in next(iter(rows.values()))},
         )
     # A shard of another release has fields that Records lacks, or lacks some: a TypeError.
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, StopIteration) as error:
+    except _DAMAGE as error:
         raise errors.DamagedFile(
             f"{source} is not a whole shard of format {FORMAT} ({error}).\n"
             "  Delete its folder and run the command that made it again: only that shard is made anew."
         ) from error
+    return records
 
 
-def _read_member(row: dict[str, np.ndarray], kind: str, data: bytes, source: str, body_hash: str) -> None:
-    if kind == "png":
-        row["image"] = np.array(Image.open(io.BytesIO(data)))
-    elif kind == "npz":
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            row.update({name: arrays[name] for name in arrays})
-    elif kind == "json":
-        _refuse_other_body(source, json.loads(data)["body_hash"], body_hash)
+_DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, StopIteration, SyntaxError),
+    *(EOFError, MemoryError, OverflowError, RecursionError, NotImplementedError, struct.error),
+)
+"""What the readers of tar, zip, PNG, arrays and JSON raise on bytes that are none."""
+
+_MEMBER = re.compile(r"(\d{8,12})\.(png|npz|json)")
+
+
+def _sample_of(member: tarfile.TarInfo, numbers: range, seen: set[str]) -> tuple[int, str]:
+    """Return the view and the kind that a member's name says, or raise ValueError for what we never write."""
+    name = _MEMBER.fullmatch(member.name)
+    # A sparse one may promise any number of zeros.
+    if not member.isreg() or member.issparse():
+        raise ValueError(f"{member.name[:80]} is not a file")
+    if not name or member.name in seen or int(name[1]) not in numbers:
+        raise ValueError(f"{member.name[:80]!a} is no picture, arrays or JSON of views {numbers[0]} to {numbers[-1]}")
+    seen.add(member.name)
+    return int(name[1]), name[2]
+
+
+def _picture(data: bytes, side: int) -> np.ndarray:
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        if image.size != (side, side):
+            raise ValueError(f"a picture of {image.width} × {image.height} pixels, where {side} × {side} were rendered")
+        return np.array(image)
+
+
+def _arrays(data: bytes) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("compressed arrays, which may expand to any size")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays}
 
 
 def _refuse_other_body(where: str, found: str, wanted: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -171,3 +172,62 @@ def test_a_missing_shard_or_index_says_what_to_do(store, tmp_path):
         list(read_shards(store))
     with pytest.raises(errors.DamagedFile, match="holds no data set"):
         next(read_shards(FolderStore(tmp_path / "nothing")))
+
+
+def with_member(card, records, instead: str, data: bytes, **change: object) -> bytes:
+    """A shard of three views in which one member has other bytes, and other attributes."""
+    sink = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(shard_bytes(records.take(range(3)), card))) as whole,
+        tarfile.open(fileobj=sink, mode="w") as tar,
+    ):
+        for member in whole:
+            content = whole.extractfile(member).read()
+            if member.name == instead:
+                content, member.size = data, len(data)
+                for attribute, value in change.items():
+                    setattr(member, attribute, value)
+            tar.addfile(member, io.BytesIO(content))
+    return sink.getvalue()
+
+
+def png(size) -> bytes:
+    sink = io.BytesIO()
+    Image.new("1", size).save(sink, "PNG")
+    return sink.getvalue()
+
+
+def npz(save, array) -> bytes:
+    sink = io.BytesIO()
+    save(sink, pose=array)
+    return sink.getvalue()
+
+
+OBJECTS, ZEROS = np.array([print], object), np.zeros(1_000_000)
+SPOILT = {
+    "large-picture": (".png", lambda: png((9_000, 9_000)), {}, "9000 × 9000 pixels, where 32 × 32"),
+    "no-png": (".png", lambda: b"%!PS-Adobe-3.0 EPSF-3.0", {}, "cannot identify"),
+    "expanding": (".npz", lambda: npz(np.savez_compressed, ZEROS), {}, "compressed arrays"),
+    "pickle": (".npz", lambda: npz(np.savez, OBJECTS), {}, "allow_pickle=False"),
+    "deep-json": (".json", lambda: b"[" * 100_000, {}, "recursion"),
+    "link": (".png", bytes, {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "is not a file"),
+    "name": (".png", bytes, {"name": "../../x.png"}, "is no picture"),
+    "other-view": (".png", bytes, {"name": "00000999.png"}, "of views 0 to 255"),
+    "twice": (".png", bytes, {"name": "00000000.png"}, "is no picture"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_member_that_is_not_ours_or_expands_is_refused(tmp_path, card, records, kind):
+    ending, data, change, words = SPOILT[kind]
+    write_index(FolderStore(tmp_path), card)
+    write_shard(FolderStore(tmp_path), 0, with_member(card, records, f"00000001{ending}", data(), **change))
+    with pytest.raises(errors.DamagedFile, match=rf"shard-00000/records.tar is not a whole shard(.|\n)*{words}"):
+        next(read_shards(FolderStore(tmp_path)))
+
+
+def test_a_compressed_tar_is_not_unpacked(tmp_path, card, records):
+    write_index(FolderStore(tmp_path), card)
+    write_shard(FolderStore(tmp_path), 0, gzip.compress(shard_bytes(records.take(range(3)), card)))
+    with pytest.raises(errors.DamagedFile, match="not a whole shard"):
+        next(read_shards(FolderStore(tmp_path)))
