@@ -15,7 +15,17 @@ from typing import Any
 from share_dist.errors import DamagedFile, ShareDistError, printable
 from share_dist.ops.evidence import Evidence, evidence
 from share_dist.ops.walk import Trouble, look_below
-from share_dist.storage import MANIFEST, Entry, FolderStore, Store, inside, manifest_files, open_store, together
+from share_dist.storage import (
+    MANIFEST,
+    Entry,
+    FolderStore,
+    Store,
+    inside,
+    manifest_files,
+    open_store,
+    together,
+    unsealed,
+)
 
 CONFIG = "config.json"
 _LAST = {
@@ -114,13 +124,15 @@ def _settings(store: Store, entry: Entry) -> _Found:
     if entry.bytes > _LARGEST_CONFIG:
         return _Found(root)
     try:
-        config = json.loads(store.read(entry.key))
+        content = store.read(entry.key)
     except FileNotFoundError:
         return _Found(root, problem="deleted while this list was made", gone=True)
-    except (ValueError, RecursionError):
-        return _Found(root, problem=f"damaged: {CONFIG} is not JSON")
     except (OSError, ShareDistError) as error:
         return _Found(root, problem=f"{CONFIG} cannot be read: {_first_line(error)}")
+    try:
+        config = unsealed(content, CONFIG)
+    except DamagedFile as error:
+        return _Found(root, problem=f"damaged: {_first_line(error).partition(':')[0].partition(' (')[0]}")
     if not isinstance(config, dict) or not isinstance(config.get("command"), str):
         return _Found(root)
     return _Found(root, config["command"], config.get("seed", "?"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from share_dist import errors
 from share_dist.fleet.progress import ViewProgress
 from share_dist.ops.guards import Guards, guards_of, own_verdict, remedy_of
 from share_dist.ops.listing import find_runs
+from share_dist.ops.walk import Trouble, look_below
 from share_dist.storage import (
     CONFIG,
     MACHINERY,
@@ -49,8 +48,8 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
         errors.DamagedFile: objects are not what was stored, or are gone; the message names them. What was fetched
             stays, without the manifests that would call it finished.
     """
-    source = open_store(uri)
-    keys = [key for key in source.list() if not PurePosixPath(key).name.startswith(MACHINERY)]
+    source, entries, troubles = look_below(open_store(uri))
+    keys = [entry.key for entry in entries if not PurePosixPath(entry.key).name.startswith(MACHINERY)]
     if CONFIG not in keys:
         below = ", ".join(run.uri for run in find_runs(uri)[:5])
         raise errors.BadSetting(
@@ -59,7 +58,7 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
         )
     target = FolderStore(folder or f"runs/{source.uri().rpartition('/')[2]}")
     guards = guards_of(source, keys)
-    _refuse(source, guards.damage)
+    _refuse(source, [*guards.damage, *_closed(source, troubles)])
     progress = ViewProgress("pull", len(keys), unit="objects")
     manifests = sorted(
         (key for key in keys if PurePosixPath(key).name == MANIFEST), key=lambda key: (key == MANIFEST, key)
@@ -136,10 +135,9 @@ def verify(uri: str) -> Verdict:
     Raises:
         errors.BadSetting: nothing there was ever finished, so that nothing can be compared.
     """
-    store = open_store(uri)
-    keys = store.list()
+    store, entries, troubles = look_below(open_store(uri))
+    keys, closed = [entry.key for entry in entries], _closed(store, troubles)
     guards = guards_of(store, keys)
-    closed = _closed_folders(store)
     if not (guards.promised or guards.stages or guards.runs or guards.damage or closed):
         raise errors.BadSetting(
             f"there is nothing to verify at {store.uri()}: no stage was finished there.\n"
@@ -184,19 +182,15 @@ def _asked(store: Store, key: str) -> errors.DamagedFile | bool:
         return errors.DamagedFile(f"{store.uri(key)} cannot be read: {error.strerror or error}.\n  Look again later.")
 
 
-def _closed_folders(store: Store) -> list[errors.DamagedFile]:
-    """Folders that this user may not list, in which anything may be missing."""
-    closed: list[OSError] = []
-    if isinstance(store, FolderStore):
-        for _ in os.walk(store.root, onerror=closed.append):
-            pass
+def _closed(store: Store, troubles: Iterable[Trouble]) -> list[errors.DamagedFile]:
+    """What this user may not look at, so that anything may be missing there."""
     return [
         errors.DamagedFile(
-            f"{error.filename} cannot be listed: {error.strerror}.\n"
-            f"  Look again as a user who may: chmod u+rx {shlex.quote(str(error.filename))}"
+            f"{store.uri(each.key)} {each.why}.\n  Look again as a user who may, or have it made readable."
         )
-        for error in closed
-        if not isinstance(error, FileNotFoundError)
+        for each in troubles
+        # A link is no part of a run.
+        if each.what != "link"
     ]
 
 

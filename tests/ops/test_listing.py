@@ -14,7 +14,7 @@ import pytest
 from share_dist.cli import main
 from share_dist.ops import find_runs, listing, look, runs_table
 from share_dist.ops.evidence import evidence
-from share_dist.storage import FolderStore, commit, inside, open_store
+from share_dist.storage import FolderStore, commit, inside, open_store, sealed
 from share_dist.studies.bad_s3 import Schedule
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -48,6 +48,7 @@ WHOLE = ("survey, seed 3", "survey")
     [
         ("b/config.json", b"\x00\xff{", "config.json is not JSON"),
         ("b/config.json", b"[" * 100_000, "config.json is not JSON"),
+        ("b/config.json", sealed({"command": "survey", "seed": 3}).replace(b"3", b"4", 1), "config.json has changed"),
         ("b/survey/manifest.json", b"", "survey/manifest.json is no manifest"),
         ("b/survey/manifest.json", b"{", "survey/manifest.json is no manifest"),
         ("b/index/index.json", b"{", "index/index.json does not say"),

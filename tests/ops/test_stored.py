@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from test_listing import nobody
 
 from share_dist import errors
 from share_dist.cli import main
@@ -180,6 +183,27 @@ def test_a_driver_at_work_leaves_its_lease_out_of_what_is_fetched(bucket, tmp_pa
     store.write_once("config.json", b'{"command": "survey"}')
     store.write_once(".run.lease.json", b"{}")
     assert pull(store.uri(), str(tmp_path / "here")).list() == ["config.json"]
+
+
+def test_what_may_not_be_read_is_damage_and_is_not_fetched_around(tmp_path):
+    top = Path("/tmp") / f"stored-{os.getpid()}"
+    try:
+        store = FolderStore(top)
+        store.write_once("config.json", b'{"command": "survey"}')
+        for name in ("open", "closed", "rows"):
+            stage(store, name, b"rows")
+        (top / "closed").chmod(0)
+        (top / "rows/rows").chmod(0)
+        with nobody():
+            verdict = verify(str(top))
+            with pytest.raises(errors.DamagedFile, match="closed cannot be read: Permission denied"):
+                pull(str(top), str(tmp_path / "here"))
+        said = sorted(str(problem).splitlines()[0] for problem in verdict.damage)
+        assert [line.partition(" ")[0] for line in said] == [str(top / "closed"), str(top / "rows/rows")]
+        assert all("Permission denied" in line for line in said)
+    finally:
+        (top / "closed").chmod(0o700)
+        shutil.rmtree(top)
 
 
 def test_files_that_nothing_vouches_for_are_named_without_being_damage(place, capsys):
