@@ -14,14 +14,19 @@ from share_dist.errors import BadSetting
 MOST_MB = 100.0
 """The head keeps every upload in its memory; our whole source is a tenth of this."""
 
+
+def _in_any_case(pattern: str) -> str:
+    return "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in pattern)
+
+
+_BODIES = "*.pkl basicmodel* smpl_*.npz smpl_*.npy smplx_* smplh_* smpl smplx smplh smpl_python* mpips_smplify*"
 EXCLUDES = list[str](
     """
     .git .hg .venv venv __pycache__ *.pyc *.egg-info .pytest_cache .ruff_cache .hypothesis .mypy_cache
     .ipynb_checkpoints /runs /results /data /build /dist node_modules
-    *.pkl basicmodel* basicModel* SMPL_*.npz SMPLX_* SMPLH_* smpl smplx
     .env .env.* *.pem *.key id_rsa* id_dsa* id_ecdsa* id_ed25519* .ssh .aws .netrc .boto auth_token credentials.json
 """.split()
-)
+) + [_in_any_case(pattern) for pattern in _BODIES.split()]
 """Never sent, beside what .gitignore and .rayignore name: histories, results, caches; body files, whose licence forbids
 it; keys."""
 

@@ -23,7 +23,10 @@ from share_dist.studies.ray_nodes import DASHBOARD_PORT
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = [".env", ".git/HEAD", "runs/a/model.safetensors", "results/table.md", ".venv/bin/python", "id_rsa", "my.pem"]
-BODIES = ["basicmodel_m_lbs_10_207_0_v1.1.0.pkl", "body/SMPL_NEUTRAL.npz", "body/SMPL_MALE.pkl", "shapes.pkl"]
+BODIES = [
+    *("basicmodel_m_lbs_10_207_0_v1.1.0.pkl", "body/SMPL_NEUTRAL.npz", "body/SMPL_MALE.pkl", "shapes.pkl"),
+    *("Smpl_Neutral.PKL", "smpl_neutral.npz", "body_models/SMPL/neutral/model.npz", "SMPL_python_v.1.1.0.zip"),
+]
 NEEDED = ["jobs/probe.py", "share_dist/data/shards.py", "share_dist/body/figure.npz", "README.md"]
 
 
