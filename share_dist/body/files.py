@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int32
 
 from share_dist.body.npz import MAGIC, Bounded, NpzArrays, read_npy
 from share_dist.body.recorded import plain_array, unwrapped
-from share_dist.errors import DamagedFile, ShareDistError
+from share_dist.errors import DamagedFile, ShareDistError, printable
 
 MOST_BYTES = 512 << 20
 """Official files with 300 shape directions as escaped text have 0.25 GB; as a selection with its indices, 0.47 GB."""
@@ -128,7 +128,7 @@ def _checked_arrays(raw: Mapping[str, Any], path: Path) -> BodyArrays:
 def _array(raw: Mapping[str, Any], name: str, path: Path) -> np.ndarray:
     shape = ARRAY_SHAPES[name]
     if name not in raw:
-        there = sorted(key[:40] if key.isprintable() else ascii(key[:40]) for key in raw)
+        there = sorted(printable(key[:40]) for key in raw)
         raise _damaged(path, name, f"only {', '.join(there[:20]) or 'nothing'}", f"an array {shape}")
     try:
         array = plain_array(raw[name])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from share_dist.errors import BadSetting, BodyFilesMissing
+from share_dist.errors import BadSetting, BodyFilesMissing, printable
 
 KNOWN_NAMES = {
     "neutral": (
@@ -153,7 +153,7 @@ def _rank(path: Path, gender: str) -> tuple[int, int, bool] | None:
 def _not_found(folder: Path, place: Path, gender: str, seen: _Seen) -> str:
     names = [str(path.relative_to(place)) for path in seen.files]
     listed = sorted(names, key=lambda name: (name.count("/"), name)) + sorted(seen.others)
-    found = ", ".join(listed[:_SHOWN]) or "nothing, the folder is empty"
+    found = ", ".join(map(printable, listed[:_SHOWN])) or "nothing, the folder is empty"
     if len(listed) > _SHOWN:
         found += f", and {len(listed) - _SHOWN} more"
     if seen.problem:
@@ -172,16 +172,16 @@ def _not_found(folder: Path, place: Path, gender: str, seen: _Seen) -> str:
 
 def _hints(folder: Path, gender: str, seen: _Seen) -> Iterator[str]:
     """What to do about what is there instead."""
-    if str(folder).startswith(("s3:", "http:", "https:")):
+    if re.search(r"(^|/)(s3|https?):/", str(folder)):
         yield "body.folder is a folder on each machine, not an address: copy the files there."
     for other in KNOWN_NAMES:
         if other != gender and (theirs := [path for path in seen.files if _rank(path, other) is not None]):
-            yield f"{theirs[0].name} is the {other} model: to use it set --body.gender {other}."
+            yield f"{printable(theirs[0].name)} is the {other} model: to use it set --body.gender {other}."
     if unreadable := [path for path in seen.files if _rank(path, gender) is not None]:
-        yield f"{unreadable[0]} may not be read by this user: chmod u+r it."
+        yield f"{printable(unreadable[0])} may not be read by this user: chmod u+r it."
     if packed := [path for path in seen.files if path.suffix.lower() in _PACKED]:
-        yield f"{packed[0].name} is still packed: unpack it where it is."
+        yield f"{printable(packed[0].name)} is still packed: unpack it where it is."
     if others := [path for path in seen.files if _OTHER_MODELS.match(path.name)]:
-        yield f"{others[0].name} is not of SMPL, but of a model with another mesh, which does not fit."
+        yield f"{printable(others[0].name)} is not of SMPL, but of a model with another mesh, which does not fit."
     if seen.entries > MOST_ENTRIES:
         yield f"The search ended after {MOST_ENTRIES:,} entries: name a folder nearer to the file."

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from share_dist.body.find import find_body_file
 from share_dist.body.layer import smplx_model
 from share_dist.body.model import Body, BodyConfig, load_body
 from share_dist.body.posing import pose_body
 from share_dist.body.quaternions import rotmats_from_rotvecs
-from share_dist.errors import Finding, ShareDistError
+from share_dist.errors import Finding, ShareDistError, printable
 from share_dist.seeds import stream
 
 AGREEMENT_M = 1e-5
@@ -23,7 +24,9 @@ def check(config: BodyConfig | None = None) -> list[Finding]:
     except ShareDistError as error:
         first, *rest = str(error).splitlines()
         return [Finding("body", False, first, " ".join(line.strip() for line in rest))]
-    where = "built-in figure" if body.is_builtin else f"SMPL {config.gender} from {config.folder}"
+    where = "built-in figure"
+    if config.folder is not None:
+        where = f"SMPL {config.gender} from {printable(find_body_file(config.folder, config.gender))}"
     return [Finding("body", True, f"{where}, {body.name}"), _compare_with_smplx(body)]
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from share_dist.errors import printable
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -15,8 +17,7 @@ class Name:
     name: str
 
     def __str__(self) -> str:
-        full = f"{self.module}.{self.name}"
-        return full if full.isprintable() else ascii(full)
+        return printable(f"{self.module}.{self.name}")
 
 
 @dataclass(slots=True, eq=False)

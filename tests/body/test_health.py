@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from share_dist.body import BodyConfig, check
+import numpy as np
+
+from share_dist.body import BodyConfig, check, smpl_arrays
 
 
 def test_the_built_in_figure_is_well():
@@ -15,3 +17,11 @@ def test_an_empty_folder_is_a_finding_with_a_remedy(tmp_path):
     (finding,) = check(BodyConfig(folder=tmp_path))
     assert not finding.ok
     assert "SMPL_NEUTRAL.npz" in finding.remedy
+
+
+def test_the_file_that_was_found_is_named(figure, tmp_path):
+    (tmp_path / "smpl").mkdir()
+    np.savez(tmp_path / "smpl/SMPL_NEUTRAL.npz", **smpl_arrays(figure))
+    body, posing = check(BodyConfig(folder=tmp_path))
+    assert str(tmp_path / "smpl/SMPL_NEUTRAL.npz") in body.detail
+    assert posing.ok

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import pickle
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,7 +190,7 @@ def test_a_file_of_another_gender_is_not_taken_for_the_one_wanted(arrays, tmp_pa
 def test_a_home_folder_is_understood(arrays, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     np.savez(tmp_path / "SMPL_NEUTRAL.npz", **arrays)
-    assert not load_body.__wrapped__(BodyConfig(folder=tmp_path.__class__("~"))).is_builtin
+    assert not load_body.__wrapped__(BodyConfig(folder=Path("~"))).is_builtin
 
 
 @pytest.mark.parametrize(
@@ -207,6 +208,18 @@ def test_what_is_there_instead_is_told_before_where_to_register(tmp_path, there,
     told = str(caught.value)
     assert there in told.split("Found:")[1].splitlines()[0]
     assert told.index("Looked for") < told.index("Found") < told.index(hint) < told.index("register at")
+
+
+def test_a_name_that_a_terminal_would_obey_is_spelt_out(tmp_path):
+    (tmp_path / "SMPLX_NEUTRAL\x1b[2J.npz").touch()
+    with pytest.raises(BodyFilesMissing, match=r"SMPLX_NEUTRAL\\x1b\[2J") as caught:
+        load_body.__wrapped__(BodyConfig(folder=tmp_path))
+    assert "\x1b" not in str(caught.value)
+
+
+def test_an_address_is_told_from_a_folder():
+    with pytest.raises(BodyFilesMissing, match="not an address: copy the files there"):
+        load_body.__wrapped__(BodyConfig(folder=Path("s3://bucket/smpl")).absolute())
 
 
 def test_a_search_ends_after_so_many_entries(tmp_path):
