@@ -95,6 +95,8 @@ def _options(place: S3Store) -> dict[str, Any]:
 
 def _region(place: S3Store) -> str | None:
     """Return the region by which requests are signed in the end; Arrow does not follow a redirect to another."""
+    from share_dist.storage.s3_client import patiently
+
     client, signed = place.client, [""]
 
     def note(request: Any, **_: Any) -> None:
@@ -103,7 +105,9 @@ def _region(place: S3Store) -> str | None:
     client.meta.events.register("before-send.s3.ListObjectsV2", note)
     try:
         with place.asking("s3:ListBucket"):
-            client.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
+            patiently(
+                lambda: client.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1), place.patience
+            )
     finally:
         client.meta.events.unregister("before-send.s3.ListObjectsV2", note)
     found = _SIGNED_FOR.search(signed[-1])

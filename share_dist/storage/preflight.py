@@ -49,7 +49,7 @@ def check(out: str | Path = ".") -> list[Finding]:
 def _bucket_finding(store: S3Store) -> Finding:
     require_bucket(store)
     return Finding(
-        "storage", True, f"{store.uri()} can be listed, written, on conditions and in parts too, read and cleared"
+        "storage", True, f"{store.uri()} can be listed, written, written on conditions and in parts, read and cleared"
     )
 
 

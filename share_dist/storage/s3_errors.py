@@ -78,7 +78,7 @@ class Asking:
 
 def _address(endpoint: str) -> str:
     address = urlsplit(endpoint)
-    return f"{address.scheme}://{address.hostname}{f':{address.port}' if address.port else ''}"
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ _QUOTABLE = {
     *("InvalidRetryModeError", "InvalidMaxRetryAttemptsError", "InvalidS3AddressingStyleError", "UnknownRegionError"),
     *("InvalidDefaultsMode", "InvalidSTSRegionalEndpointsConfigError", "InvalidRetryConfigurationError"),
     *("InvalidProxiesConfigError", "InvalidEndpointConfigurationError", "InfiniteLoopConfigError"),
+    *("EndpointResolutionError", "EndpointVariantError"),
 }
 """Errors about a setting whose texts hold its name and value and no key."""
 
@@ -65,7 +66,7 @@ def endpoint_setting() -> str:
 
 def without_keys(text: str) -> str:
     """Return a text on one line without what may be a key, a token or a password in an address."""
-    text = re.sub(r"//[^/@\s]*@", "//", " ".join(text.split()))
+    text = re.sub(r"//[^/\s]*@", "//", " ".join(text.split()))
     return re.sub(r"\b[A-Z0-9]{16,}\b|[A-Za-z0-9+/=_]{32,}", "…", text)[:300].rstrip(". ")
 
 
@@ -100,7 +101,7 @@ def _tls(error: SSLError, where: str, endpoint: str) -> str:
             "  Set AWS_CA_BUNDLE to the file of the authority that signed the server's certificate, or unset it."
         )
     if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
-        address = re.sub(r"//[^/@\s]*@", "//", endpoint)
+        address = re.sub(r"//[^/\s]*@", "//", endpoint)
         return (
             f"{where} does not speak https.\n"
             f"  Set {endpoint_setting()} to {address.replace('https:', 'http:', 1)}, or to the port that speaks https."

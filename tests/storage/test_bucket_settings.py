@@ -165,3 +165,18 @@ def test_a_proxy_that_does_not_answer_is_told_as_the_proxy(bucket, monkeypatch, 
     fact, remedy = told(bucket)
     assert "the proxy of this machine does not answer" in fact
     assert "HTTP_PROXY" in remedy
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:9000", "https://host:abc", "http://", "http://host:1/?x=1", "http:host"]
+)
+def test_an_endpoint_that_is_no_address_is_told_without_a_traceback(bucket, monkeypatch, endpoint):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    fact, _ = told(bucket)
+    assert endpoint.rstrip("/") in fact
+
+
+def test_a_password_in_an_endpoint_is_never_shown(bucket, monkeypatch, hurry):
+    for host in ("127.0.0.1:9", "[::1]:9", "host:abc", "b c"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://user:pass@word@{host}")
+        told(bucket)
