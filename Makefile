@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest $(WORKERS)
+LOWEST := .venv-lowest
 STAMP  := $(VENV)/.ready
 export RAY_USAGE_STATS_ENABLED := 0
 SEED   ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system demo test test-fast proof lint types bench clean
+.PHONY: help setup system demo test test-fast test-lowest proof lint types bench clean
 
 help:  ## list what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +38,12 @@ test: setup lint types  ## every test but those of make proof
 
 test-fast: setup  ## the quick tests, within 90 seconds
 	$(PYTEST) -m "not slow"
+
+test-lowest: system  ## the quick tests with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --upgrade uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable ".[dev]"
+	$(LOWEST)/bin/python -m pytest $(WORKERS) -m "not slow"
 
 proof: setup  ## the long tests, then the long evidence, written under results/
 	$(BIN)/python -m pytest -m proof

@@ -128,7 +128,7 @@ class WrongToken(ShareDistError, PermissionError):
 
 
 class OtherVersion(ShareDistError):
-    """This machine's Ray or Python is not the cluster's."""
+    """This machine's Ray or Python is not the cluster's, or none that we run on."""
 
 
 class JobLost(ShareDistError):

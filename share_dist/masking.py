@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 MASK = "***"
 _SECRET = r"(?:password|passwd|passphrase|pwd|secret|secret_access_key)"
@@ -37,7 +37,8 @@ def without_password(text: str) -> str:
 def masked_words(words: Sequence[str]) -> list[str]:
     """Return the words of a command line without their passwords, also of addresses with a misspelt scheme or none."""
     masked = []
-    for before, word in zip(("", *words), words, strict=False):
+    for index, word in enumerate(words):
+        before = words[index - 1] if index else ""
         option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
         if not equals or "@" in option:
             option, equals, value = "", "", word
@@ -49,9 +50,10 @@ def masked_words(words: Sequence[str]) -> list[str]:
     return masked
 
 
-def without_words(text: str, words: Iterable[str], masked: Iterable[str]) -> str:
-    """Return a text in which words of a command line stand as they were masked, with other passwords masked too."""
-    for word, instead in zip(words, masked, strict=True):
+def without_words(text: str, words: Sequence[str]) -> str:
+    """Return a text in which words of a command line stand as `masked_words` has them, other passwords masked too."""
+    for index, instead in enumerate(masked_words(words)):
+        word = words[index]
         if word != instead:
             for given, shown in ((word, instead), (word.partition("=")[2], instead.partition("=")[2])):
                 text = text.replace(given, shown) if given else text

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from share_dist import errors
 from share_dist.cli.output import prepare_output
 from share_dist.cli.say import complain, nobody_reads, say
-from share_dist.masking import masked_words, without_words
+from share_dist.masking import without_words
 
 EXIT_STATUSES = (
     "0 done, 1 doctor, lint, ls, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
     "130 stopped"
 )
+PYTHONS = ((3, 11), (3, 14))
+"""The first version that we run on, and the first that nobody tried; as `requires-python` says."""
 _NOBODY_READS = 141
 """As a shell reports a program that SIGPIPE ended."""
 
@@ -23,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     prepare_output()
     try:
+        _require_python()
         status = run_line(words)
         return _NOBODY_READS if nobody_reads() else status
     except SystemExit:
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _NOBODY_READS
     except errors.ShareDistError as error:
-        message = without_words(str(error), words, masked_words(words))
+        message = without_words(str(error), words)
         complain(f"\n{type(error).__name__}: {message}")
         return error.exit_status
     except BrokenPipeError:
@@ -41,6 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _NOBODY_READS
     except KeyboardInterrupt:
         return _stopped()
+
+
+def _require_python() -> None:
+    # Before anything heavy is imported, of which another Python would complain in words of its own.
+    lowest, beyond = PYTHONS
+    if not lowest <= sys.version_info[:2] < beyond:
+        raise errors.OtherVersion(
+            f"this is Python {'.'.join(map(str, sys.version_info[:3]))}, but share_dist runs on Python "
+            f"{lowest[0]}.{lowest[1]} to {beyond[0]}.{beyond[1] - 1}, for which its packages are made.\n"
+            f"  Make an environment of one of them: make setup PYTHON=python{lowest[0]}.{lowest[1]}"
+        )
 
 
 def run_line(words: list[str]) -> int:
