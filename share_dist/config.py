@@ -8,6 +8,7 @@ that comparison: results do not depend on it but for rounding, and a run that lo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -196,6 +197,15 @@ def config_json(config: RunConfig, command: str) -> str:
     for machinery in ("fleet", "training"):
         del values[machinery]
     return json.dumps(values, indent=1, sort_keys=True)
+
+
+def finite(value: Any) -> Any:
+    """Return a value with None for what is no finite number, at any depth: JSON that every reader takes has no NaN."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def plain(value: Any) -> Any:

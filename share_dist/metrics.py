@@ -143,7 +143,8 @@ def error_columns(
 
     Returns:
         float64 arrays of one number a picture: mpjpe_mm, pa_mpjpe_mm, pve_mm (vertices, pelvis-aligned),
-        root_error_deg, flip (bool), mpjpe_root_aligned_mm, pck150, auc.
+        root_error_deg, flip (bool), mpjpe_root_aligned_mm, pck150, auc. Where an estimate or its truth is no finite
+        number, so are its errors; its flip, pck150 and auc then say nothing.
     """
     vertices, joints = layer.vertices(estimate.pose.float(), estimate.betas.float())
     true_vertices, true_posed = layer.vertices(truth.pose, truth.betas)
@@ -151,11 +152,12 @@ def error_columns(
     true_m = centred(_array(truth.joints_cam_m), protocol)
     errors_mm = distances_mm(estimated_m, true_m)
     mesh_m, true_mesh_m = _array(vertices - joints[:, :1]), _array(true_vertices - true_posed[:, :1])
+    answered = np.asarray(np.isfinite(estimated_m + true_m).all(axis=(1, 2)))
     root, true_root = _array(estimate.pose[:, 0]), _array(truth.pose[:, 0])
     turned_deg = root_error_deg(root, true_root)
     return {
         "mpjpe_mm": errors_mm.mean(axis=1),
-        "pa_mpjpe_mm": distances_mm(procrustes(estimated_m, true_m), true_m).mean(axis=1),
+        "pa_mpjpe_mm": _pa_mpjpe_mm(estimated_m, true_m, answered),
         "pve_mm": distances_mm(mesh_m, true_mesh_m).mean(axis=1),
         "root_error_deg": turned_deg,
         "flip": is_flip(turned_deg),
@@ -163,6 +165,19 @@ def error_columns(
         "pck150": pck(errors_mm),
         "auc": auc(errors_mm),
     }
+
+
+def _pa_mpjpe_mm(
+    estimated_m: Float[np.ndarray, "batch joint 3"],
+    true_m: Float[np.ndarray, "batch joint 3"],
+    answered: Bool[np.ndarray, " batch"],
+) -> Float[np.ndarray, " batch"]:
+    """MPJPE after Procrustes; NaN where there is no finite answer, with which no rotation can be found."""
+    found = np.full(len(answered), np.nan)
+    if answered.any():
+        near, true = estimated_m[answered], true_m[answered]
+        found[answered] = distances_mm(procrustes(near, true), true).mean(axis=1)
+    return found
 
 
 def _array(values: torch.Tensor) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from share_dist.body import BodyLayer, load_body, people_rotmats
-from share_dist.config import RunConfig, config_json
+from share_dist.config import RunConfig, config_json, finite
 from share_dist.fleet import Fleet
 from share_dist.loop.plans import everyday_plan, judge_plans, steer_plans
 from share_dist.loop.rounds import Run
@@ -51,8 +51,8 @@ def run_base_training(config: RunConfig, out: str | Path) -> str:
         model = train(job, inside(store, "training"), fleet.pictures(plan), config.training)
         reopen_run(store)
         store.overwrite("model.safetensors", model)
-        store.overwrite("curve.json", json.dumps(everyday_curve(run), indent=1).encode())
-        store.overwrite("card.json", sealed(card_figures(run, model)))
+        store.overwrite("curve.json", json.dumps(finite(everyday_curve(run)), indent=1).encode())
+        store.overwrite("card.json", sealed(finite(card_figures(run, model))))
         finish_run(store)
     return store.uri("model.safetensors")
 

@@ -12,14 +12,14 @@ import torch
 from share_dist.body import BodyLayer
 from share_dist.camera import Clearance
 from share_dist.geometry import angles_from_direction, fibonacci_directions
-from share_dist.landscape import Landscape, fit_landscape
+from share_dist.landscape import Landscape
 from share_dist.loop.plans import judge_plans
-from share_dist.loop.rounds import BASE_MODEL, FINAL_MODEL, Run, Surveys
+from share_dist.loop.rounds import BASE_MODEL, FINAL_MODEL, Run, Surveys, landscape_of
 from share_dist.models import load_checkpoint, predict
 from share_dist.render import Records, make_renderer
 from share_dist.report import AFTER_RGB, BEFORE_RGB, full_perspective, overlay
 from share_dist.storage import Store
-from share_dist.survey import Survey
+from share_dist.survey import Survey, measured
 
 Arrays = dict[str, np.ndarray]
 SPHERE_POINTS = 4096
@@ -52,7 +52,7 @@ def sphere_arrays(run: Run, before: Surveys, after: Surveys, rounds: Sequence[La
     result: Arrays = {"directions": directions, "reachable": reachable(run, directions)}
     cameras = level_cameras(directions)
     for name, surveys in (("before", before), ("after", after)):
-        landscape = fit_landscape(surveys["all_cameras"], run.config.landscape)
+        landscape = landscape_of(surveys["all_cameras"], run.config.landscape)
         result[f"{name}_mean_mm"] = landscape.mean(cameras)
         result[f"{name}_deviation_mm"] = landscape.deviation(cameras)
     for index, landscape in enumerate(rounds):
@@ -81,7 +81,8 @@ def reachable(run: Run, directions: np.ndarray) -> np.ndarray:
 
 def gallery_arrays(run: Run, before: Survey) -> Arrays:
     """The judge views on which the base model erred most: pictures, and both models' meshes over them."""
-    numbers = before["view_number"][np.argsort(-before["mpjpe_mm"], kind="stable")[:GALLERY_VIEWS]]
+    known = measured(before)
+    numbers = known["view_number"][np.argsort(-known["mpjpe_mm"], kind="stable")[:GALLERY_VIEWS]]
     plan, body = judge_plans(run.config)["all_cameras"], run.fleet.body
     seen = run.fleet.records(plan, numbers)
     engine = make_renderer(body, replace(run.config.render, size_px=GALLERY_PX))
@@ -110,6 +111,9 @@ def meshes(
         vertices_m = layer.vertices(estimate.pose, estimate.betas)[0].numpy()
     pictures = []
     for row in range(len(seen)):
+        if not (np.isfinite(vertices_m[row]).all() and torch.isfinite(estimate.camera[row]).all()):
+            pictures.append(shown.image[row])  # no finite answer, so there is no mesh to draw
+            continue
         placed = full_perspective(vertices_m[row], estimate.camera[row].numpy(), shown, row)
         pictures.append(overlay(shown.image[row], *placed, run.fleet.body.faces, colour, GALLERY_PX))
     return np.stack(pictures)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from share_dist.errors import BadSetting
 from share_dist.landscape import Landscape, LandscapeConfig, worst_tenth_fixed, worst_tenth_own
 from share_dist.loop.plans import MAIN_DISTRIBUTIONS
 from share_dist.loop.rounds import Surveys
-from share_dist.survey import Survey, figures
+from share_dist.survey import Survey, figures, measured
 
 
 def model_figures(surveys: Surveys, base: Landscape, config: LandscapeConfig) -> dict[str, Any]:
@@ -26,25 +25,38 @@ def model_figures(surveys: Surveys, base: Landscape, config: LandscapeConfig) ->
     return result
 
 
-def worst_tenths(survey: Survey, base: Landscape, config: LandscapeConfig) -> dict[str, float]:
-    """The mean error in the worst tenth of camera space, both ways."""
-    return {
-        "worst_tenth_fixed_mpjpe_mm": float(worst_tenth_fixed(base, survey)),
-        "worst_tenth_own_mpjpe_mm": float(worst_tenth_own(survey, config)),
-    }
+def worst_tenths(survey: Survey, base: Landscape, config: LandscapeConfig) -> dict[str, float | None]:
+    """The mean error in the worst tenth of camera space, both ways; None where too few views have an error."""
+    known = measured(survey)
+    found: dict[str, float | None] = {}
+    for kind, look in (
+        ("fixed", lambda: worst_tenth_fixed(base, known)),
+        ("own", lambda: worst_tenth_own(known, config)),
+    ):
+        try:
+            found[f"worst_tenth_{kind}_mpjpe_mm"] = float(look())
+        except BadSetting:
+            if known is survey:
+                raise
+            found[f"worst_tenth_{kind}_mpjpe_mm"] = None
+    return found
 
 
-def headline(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
-    """Relative gains in per cent, positive where the model got better; the worst tenth's is the smaller of the two."""
+def headline(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float | None]:
+    """Relative gains in per cent, positive where the model got better; the worst tenth's is the smaller of the two.
 
-    def gain(distribution: str, figure: str) -> float:
-        return 100 * (1 - after[distribution][figure] / before[distribution][figure])
+    A gain of which either side has no value is None.
+    """
 
-    worst = [gain("all_cameras", f"worst_tenth_{kind}_mpjpe_mm") for kind in ("fixed", "own")]
+    def gain(distribution: str, figure: str) -> float | None:
+        values = [each[distribution][figure] for each in (before, after)]
+        return None if None in values or values[0] == 0 else 100 * (1 - values[1] / values[0])
+
+    fixed, own = (gain("all_cameras", f"worst_tenth_{kind}_mpjpe_mm") for kind in ("fixed", "own"))
     return {
         "all_cameras_gain_percent": gain("all_cameras", "mpjpe_mm"),
-        "worst_tenth_gain_percent": float(np.min(worst)),
-        "worst_tenth_fixed_gain_percent": worst[0],
-        "worst_tenth_own_gain_percent": worst[1],
+        "worst_tenth_gain_percent": None if fixed is None or own is None else min(fixed, own),
+        "worst_tenth_fixed_gain_percent": fixed,
+        "worst_tenth_own_gain_percent": own,
         "everyday_gain_percent": gain("everyday", "mpjpe_mm"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,7 +14,8 @@ from share_dist import errors
 from share_dist.camera import Camera, low_discrepancy_pool
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
-from share_dist.landscape import Landscape, fit_landscape
+from share_dist.landscape import Landscape, LandscapeConfig, fit_landscape
+from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.loop.plans import round_plan, steer_plans
 from share_dist.loop.progress import StageProgress
 from share_dist.models import blend_checkpoints, load_checkpoint, model_hash, read_card
@@ -21,7 +23,7 @@ from share_dist.rome import Regions, choose_cameras, find_regions
 from share_dist.scene import ViewPlan, person_spaces
 from share_dist.seeds import derived_seed
 from share_dist.storage import MAKE_AGAIN, Store, inside, once
-from share_dist.survey import Survey
+from share_dist.survey import Survey, has_value, measured
 from share_dist.training import TrainingJob, train
 
 Surveys = dict[str, Survey]
@@ -142,7 +144,7 @@ def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) ->
     landscape = once(
         run.store,
         f"{round_folder(index)}/landscape",
-        lambda: fit_landscape(survey, run.config.landscape),
+        lambda: landscape_of(survey, run.config.landscape),
         lambda made, store: store.write_once("landscape.json", json.dumps(made.to_json()).encode()),
         read_landscape,
     )
@@ -154,6 +156,15 @@ def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) ->
         lambda store: Regions.from_json(json.loads(store.read("regions.json"))),
     )
     return landscape, regions
+
+
+def landscape_of(survey: Survey, config: LandscapeConfig) -> Landscape:
+    """Fit the views of a survey that have an error.
+
+    Raises:
+        errors.BadSetting: they are too few.
+    """
+    return fit_landscape(measured(survey, FEWEST_VIEWS), config)
 
 
 def read_landscape(store: Store) -> Landscape:
@@ -213,20 +224,28 @@ def fine_tune(run: Run, index: int, base: bytes, model: bytes, plan: ViewPlan) -
 def judge_attempt(config: RunConfig, base: Surveys, before: Surveys, after: Surveys) -> tuple[bool, str]:
     """Decide on steer views whether a try is kept, and say why in a sentence."""
     target = config.camera.target
-    wide_before, wide_after = mean_error_mm(before[target]), mean_error_mm(after[target])
-    limit = mean_error_mm(base["everyday"]) * (1 + config.share.everyday_tolerance)
-    everyday = mean_error_mm(after["everyday"])
+    lost = [
+        f"{count:,} {name} views"
+        for name, survey in after.items()
+        if (count := int(np.count_nonzero(has_value(before[name]) & ~has_value(survey))))
+    ]
+    if lost:
+        return False, f"the network has no finite answer any more to {' and '.join(lost)}"
+    wide_before, wide_after = (mean_error_mm(each[target], before[target]) for each in (before, after))
+    limit = mean_error_mm(base["everyday"], after["everyday"]) * (1 + config.share.everyday_tolerance)
+    everyday = mean_error_mm(after["everyday"], base["everyday"])
     change = f"{target} {wide_before:.1f} → {wide_after:.1f} mm, everyday {everyday:.1f} mm of at most {limit:.1f}"
-    if wide_after >= wide_before:
+    if not wide_after < wide_before:
         return False, f"{target} did not improve: {change}"
-    if everyday > limit:
+    if not everyday <= limit:
         return False, f"everyday views suffered more than share.everyday-tolerance allows: {change}"
     return True, change
 
 
-def mean_error_mm(survey: Survey) -> float:
-    """MPJPE over a survey's views."""
-    return float(np.mean(survey["mpjpe_mm"]))
+def mean_error_mm(survey: Survey, where: Survey | None = None) -> float:
+    """MPJPE over a survey's views that have one, and in `where`, if it is given, have one too; NaN where none has."""
+    known = has_value(survey) if where is None else has_value(survey) & has_value(where)
+    return float(np.mean(survey["mpjpe_mm"][known])) if known.any() else math.nan
 
 
 def attempts_of_round(

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from share_dist import __version__, errors
-from share_dist.config import RunConfig, config_json, plain
+from share_dist.config import RunConfig, config_json, finite, plain
 from share_dist.fleet import Fleet
-from share_dist.landscape import Landscape, fit_landscape
+from share_dist.landscape import Landscape
 from share_dist.loop.exhibits import Arrays, gallery_arrays, load_arrays, save_arrays, sphere_arrays
 from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.judging import judge_counts, judge_surveys
@@ -24,6 +24,7 @@ from share_dist.loop.rounds import (
     Run,
     Surveys,
     keep_base,
+    landscape_of,
     round_folder,
     rounds,
     stored_landscape,
@@ -73,7 +74,7 @@ def _share(run: Run, base: bytes, title: str) -> RunResult:
     reopen_run(run.store)
     with progress.stage("base survey"):
         base_steer = run.steer(base, "base/steer", "base")
-        base_landscape = fit_landscape(base_steer["all_cameras"], config.landscape)
+        base_landscape = landscape_of(base_steer["all_cameras"], config.landscape)
     with progress.stage("judge before"):
         before = judge_surveys(run, base, "judge-before", "before")
     *_, last = rounds(run, base, base_steer, progress)
@@ -97,7 +98,7 @@ def _exhibits(run: Run, before: Surveys, after: Surveys) -> Arrays:
 
 def _write_summary(run: Run, summary: dict[str, Any], progress: StageProgress) -> None:
     summary["seconds"] = progress.seconds
-    run.store.overwrite(SUMMARY, sealed(summary))
+    run.store.overwrite(SUMMARY, sealed(finite(summary)))
 
 
 def _summary(

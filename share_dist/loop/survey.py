@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from share_dist.config import RunConfig, config_json
+from share_dist.config import RunConfig, config_json, finite
 from share_dist.fleet import Fleet
 from share_dist.landscape import HeldOut, LandscapeConfig, columns_of, held_out
 from share_dist.landscape.fit import FEWEST_VIEWS
 from share_dist.loop.rounds import Run, camera_pool, find_weak_views
 from share_dist.loop.start import checked_model, naming, settled
+from share_dist.report.words import WHY_NO_VALUE
 from share_dist.rome import Regions
 from share_dist.storage import finish_run, open_run, reopen_run, sealed
-from share_dist.survey import Survey, figures
+from share_dist.survey import Survey, figures, measured
 
 
 def run_survey(config: RunConfig, out: str | Path) -> str:
@@ -40,16 +41,16 @@ def run_survey(config: RunConfig, out: str | Path) -> str:
     foretold = halves_foretold(surveys[config.camera.target], config.landscape)
     kept = {**summary, **variance, "held_out": asdict(foretold) if foretold else None}
     reopen_run(store)
-    store.overwrite("summary.json", sealed(kept))
+    store.overwrite("summary.json", sealed(finite(kept)))
     finish_run(store)
     return survey_table(summary, shares, config.camera.target, regions, foretold)
 
 
 def halves_foretold(survey: Survey, config: LandscapeConfig) -> HeldOut | None:
     """How well the landscape of the even views foretells the odd ones; None where half of them are too few for one."""
-    columns = columns_of(survey)
+    columns = columns_of(measured(survey))
     odd = np.asarray(columns["view_number"]) % 2 == 1
-    if np.count_nonzero(odd) < FEWEST_VIEWS:
+    if min(np.count_nonzero(odd), np.count_nonzero(~odd)) < FEWEST_VIEWS:
         return None
     even_half, odd_half = ({name: np.asarray(values)[part] for name, values in columns.items()} for part in (~odd, odd))
     return held_out(even_half, odd_half, config)
@@ -69,10 +70,10 @@ def survey_table(
     """
     lines = [f"{'':14}{'MPJPE':>10}{'PA-MPJPE':>10}{'PVE':>10}{'root':>9}{'flips':>8}"]
     for name, found in summary.items():
-        lines.append(
-            f"{name:14}{found['mpjpe_mm']:7.1f} mm{found['pa_mpjpe_mm']:7.1f} mm{found['pve_mm']:7.1f} mm"
-            f"{found['root_error_deg']:7.1f} °{100 * found['flip_share']:6.1f} %"
-        )
+        errors = "".join(_cell(found[column], "mm") for column in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm"))
+        flips = None if found["flip_share"] is None else 100 * found["flip_share"]
+        lines.append(f"{name:14}{errors}{_cell(found['root_error_deg'], '°')}{_cell(flips, '%', 6)}")
+    lines += _lacking(summary)
     lines += ["", "by elevation (all_cameras):"]
     lines += [
         f"  {band['from_deg']:4.0f}…{band['to_deg']:3.0f}°  {band['mpjpe_mm']:6.1f} mm  {band['views']} views"
@@ -91,6 +92,21 @@ def survey_table(
             f"  {region.peak_mm:6.0f} ± {region.peak_deviation_mm:.0f} mm  {100 * region.mass_share:5.1f} %"
         )
     return "\n".join(lines)
+
+
+def _cell(value: float | None, unit: str, width: int = 7) -> str:
+    """A number with its unit; a dash where there is none."""
+    return f"{'-' if value is None else f'{value:.1f}':>{width}} {unit}"
+
+
+def _lacking(summary: dict[str, Any]) -> list[str]:
+    """How many views of each kind have no value, and why; nothing where all have one."""
+    counts = {name: max(found.get("without_value", {"": 0}).values()) for name, found in summary.items()}
+    return [
+        f"{count:,} of {summary[name]['views']:,} {name} views have no value: {WHY_NO_VALUE}; means are over the others"
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def foretold_lines(found: HeldOut) -> list[str]:

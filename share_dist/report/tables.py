@@ -138,10 +138,13 @@ def tiles_html(summary: Mapping[str, Any]) -> str:
         ("all_cameras", "worst_tenth_own_mpjpe_mm", "worst tenth, each model’s own"),
         ("everyday", "mpjpe_mm", "everyday views"),
     )
-    pairs = [(text, *(figure_of(summary, when, d, key) for when in ("before", "after"))) for d, key, text in wanted]
-    most = max((value for _, *pair in pairs for value in pair if value is not None), default=1.0) or 1.0
-    reported = [_is_reported(summary, distribution, key) for distribution, key, _ in wanted]
-    return "".join(_tile(*pair, most) for pair, is_there in zip(pairs, reported, strict=True) if is_there)
+    pairs = {
+        text: [figure_of(summary, when, distribution, key) for when in ("before", "after")]
+        for distribution, key, text in wanted
+        if _is_reported(summary, distribution, key)
+    }
+    most = max((value for pair in pairs.values() for value in pair if value is not None), default=1.0) or 1.0
+    return "".join(_tile(text, before, after, most) for text, (before, after) in pairs.items())
 
 
 def _tile(text: str, before: float | None, after: float | None, most: float) -> str:

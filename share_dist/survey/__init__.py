@@ -19,6 +19,8 @@ from share_dist.survey.blocks import rows_from_parquet as rows_from_parquet
 from share_dist.survey.blocks import write_block as write_block
 from share_dist.survey.config import SurveyConfig as SurveyConfig
 from share_dist.survey.figures import figures as figures
+from share_dist.survey.figures import has_value as has_value
+from share_dist.survey.figures import measured as measured
 from share_dist.survey.plain import plain_survey as plain_survey
 from share_dist.survey.rows import ERROR_COLUMNS as ERROR_COLUMNS
 from share_dist.survey.rows import error_rows as error_rows

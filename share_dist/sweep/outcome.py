@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial
 
+from share_dist.report.words import is_number
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.search import fate, settings_of
 from share_dist.sweep.study import FAILED_REPEATS, REASON, REPEATS, ROUNDS
@@ -164,6 +165,6 @@ def pareto_front(values: Sequence[Sequence[float]]) -> list[int]:
 
 def gains_in_words(gains: Mapping[str, Any]) -> str:
     """The figures of a repair, errors going down being good: `worst tenth -23.1 %, everyday +0.4 %`."""
-    named = {word.replace("-", " "): gains[figure] for word, figure in FIGURES.items() if figure in gains}
+    named = {word.replace("-", " "): gains[figure] for word, figure in FIGURES.items() if is_number(gains.get(figure))}
     # Rounded first, and a nought added: what is nothing has no minus.
     return ", ".join(f"{word} {round(-gain, 1) + 0.0:+.1f} %" for word, gain in named.items())

@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 
-from share_dist.config import setting_of
+from share_dist.config import finite, setting_of
 from share_dist.loop.progress import minutes
 from share_dist.loop.share import versions
 from share_dist.loop.story import PAGE, SUMMARY
@@ -55,9 +55,10 @@ def publish(store: Store, plan: SweepPlan, study: optuna.Study) -> tuple[Outcome
         "saved": saved(outcome, study.user_attrs.get(BASE_COST, {})),
         "versions": versions(),
     }
+    summary = json.loads(json.dumps(finite(summary)))
     reopen_run(store)
     store.overwrite(SUMMARY, sealed(summary))
-    store.overwrite(PAGE, write_sweep_report(story_of(json.loads(json.dumps(summary)))))
+    store.overwrite(PAGE, write_sweep_report(story_of(summary)))
     finish_run(store)
     return outcome, table_text(outcome, summary), store.uri(PAGE)
 

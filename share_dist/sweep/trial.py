@@ -15,10 +15,9 @@ from ray import tune
 from share_dist import errors
 from share_dist.config import RunConfig, with_settings
 from share_dist.fleet import Fleet
-from share_dist.landscape import fit_landscape
 from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
-from share_dist.loop.rounds import Run, rounds
+from share_dist.loop.rounds import Run, landscape_of, rounds
 from share_dist.storage import CONFIG, Store, inside, require_same, sealed
 
 SHARED = "shared"
@@ -120,7 +119,7 @@ def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:
         run, progress = Run(config, store, fleet, shared), StageProgress(store, {})
         with progress.stage("base survey"):
             base = run.steer(task.base, "base/steer", "base")
-            landscape = fit_landscape(base["all_cameras"], config.landscape)
+            landscape = landscape_of(base["all_cameras"], config.landscape)
             before = model_figures(base, landscape, config.landscape)
         for done, standing in enumerate(rounds(run, task.base, base, progress), start=1):
             with progress.stage(f"figures {done}"):
@@ -157,4 +156,5 @@ def _require_folder_of(point: Point, store: Store) -> None:
 
 def is_finite(figures: Mapping[str, Any]) -> bool:
     """Whether every figure is a number that can be compared."""
-    return all(math.isfinite(value) for value in figures.values() if isinstance(value, (int, float)))
+    numbers = [value for value in figures.values() if value is None or isinstance(value, (int, float))]
+    return all(value is not None and math.isfinite(value) for value in numbers)

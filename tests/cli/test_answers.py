@@ -33,3 +33,13 @@ def test_the_table_of_a_survey_names_the_cameras_over_which_variance_is_shared()
     assert "what a single view's error depends on, over the cameras of all_cameras:" in said
     assert "-2.0 %" in said, "a part that works against others is shown"
     assert "direction × distance" not in said, "nothing is said of what is nearly nothing"
+
+
+def test_the_table_of_a_survey_says_how_many_views_have_no_value():
+    means = {"mpjpe_mm": 200.0, "pa_mpjpe_mm": 100.0, "pve_mm": None, "root_error_deg": None, "flip_share": None}
+    figures = means | {"by_elevation": [], "views": 2048, "without_value": {"mpjpe_mm": 3, "pve_mm": 2048}}
+    said = survey_table({"all_cameras": figures}, {}, "all_cameras", [], None)
+    assert "2,048 of 2,048 all_cameras views have no value: the network’s answer there" in said
+    assert "  200.0 mm  100.0 mm      - mm      - °     - %" in said
+    whole = survey_table({"all_cameras": {**figures, "without_value": {"mpjpe_mm": 0}}}, {}, "all_cameras", [], None)
+    assert "no value" not in whole

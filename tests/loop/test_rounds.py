@@ -56,6 +56,36 @@ def test_forgetting_is_counted_from_the_base_so_that_rounds_cannot_add_it_up():
     assert not second[0]
 
 
+def test_a_round_that_costs_the_network_its_answers_is_refused():
+    after = surveys(150.0, 99.0)
+    after["all_cameras"]["mpjpe_mm"][3] = np.nan
+    accepted, why = judge_attempt(CONFIG, BASE, BASE, after)
+    assert not accepted
+    assert why == "the network has no finite answer any more to 1 all_cameras views"
+
+
+def test_views_that_never_had_an_answer_decide_nothing():
+    base, after = surveys(200.0, 100.0), surveys(150.0, 101.9)
+    for survey in (base, after):
+        survey["all_cameras"]["mpjpe_mm"][3] = np.nan
+    accepted, why = judge_attempt(CONFIG, base, base, after)
+    assert accepted
+    assert "200.0 → 150.0" in why
+    base["all_cameras"]["mpjpe_mm"][:] = np.nan
+    assert not judge_attempt(CONFIG, base, base, surveys(150.0, 99.0))[0]
+
+
+def test_a_gain_of_which_one_side_has_no_value_has_none():
+    wide = {"mpjpe_mm": None, "worst_tenth_fixed_mpjpe_mm": 200.0, "worst_tenth_own_mpjpe_mm": None}
+    before = {"all_cameras": wide, "everyday": {"mpjpe_mm": 100.0}}
+    after = {"all_cameras": dict.fromkeys(wide, 100.0), "everyday": {"mpjpe_mm": 90.0}}
+    found = headline(before, after)
+    assert found["everyday_gain_percent"] == pytest.approx(10.0)
+    assert found["worst_tenth_fixed_gain_percent"] == pytest.approx(50.0)
+    for name in ("all_cameras", "worst_tenth", "worst_tenth_own"):
+        assert found[f"{name}_gain_percent"] is None
+
+
 def test_the_headline_is_the_smaller_of_the_two_worst_tenths():
     def figures(wide, fixed, own, everyday):
         wide_figures = {"mpjpe_mm": wide, "worst_tenth_fixed_mpjpe_mm": fixed, "worst_tenth_own_mpjpe_mm": own}

@@ -167,3 +167,19 @@ def test_each_alignment_takes_its_part_of_the_error_away(figure):
     assert columns["pa_mpjpe_mm"].mean() < 0.8 * columns["mpjpe_mm"].mean()
     assert columns["mpjpe_root_aligned_mm"].mean() < columns["mpjpe_mm"].mean()
     assert (columns["auc"] < columns["pck150"]).all()
+
+
+def test_an_answer_that_is_no_number_costs_its_own_row_and_no_other(figure):
+    layer = BodyLayer(figure)
+    truth = people(layer)
+    noise = rotmat_from_rotvec(np.random.default_rng(5).normal(0, 0.3, (8, 24, 3)).astype(np.float32))
+    pose = truth.pose @ torch.from_numpy(noise)
+    whole = error_columns(Estimate(pose, truth.betas, torch.zeros(8, 3)), truth, layer)
+    broken = pose.clone()
+    broken[2] = torch.nan
+    columns = error_columns(Estimate(broken, truth.betas, torch.zeros(8, 3)), truth, layer)
+    others = np.arange(8) != 2
+    for name, values in columns.items():
+        np.testing.assert_array_equal(values[others], whole[name][others])
+    for name in ("mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "mpjpe_root_aligned_mm", "root_error_deg"):
+        assert np.isnan(columns[name][2]), name

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from share_dist.config import finite
 from share_dist.errors import BadSetting
-from share_dist.survey import figures
+from share_dist.survey import Survey, figures, measured
 from share_dist.survey.figures import by_elevation
 
 
@@ -46,3 +47,45 @@ def test_a_band_has_its_mean_and_standard_error():
 def test_bands_that_do_not_fit_are_refused(band_deg):
     with pytest.raises(BadSetting, match="must divide 180"):
         by_elevation(np.zeros(2), np.zeros(2), band_deg)
+
+
+def with_holes(survey, rows, columns=None):
+    """The survey with no finite answer on some rows, in all errors or in some."""
+    broken = {name: values.copy() for name, values in survey.columns.items()}
+    columns = columns or ["mpjpe_mm", "pa_mpjpe_mm", "pve_mm", "root_error_deg", "mpjpe_root_aligned_mm"]
+    for name in columns:
+        broken[name][rows] = np.nan
+    if columns != ["pve_mm"]:
+        # What a comparison with a number that is none gives.
+        broken["flip"][rows], broken["pck150"][rows], broken["auc"][rows] = False, 0.0, 0.0
+    return Survey(broken, survey.meta)
+
+
+def test_views_without_a_value_are_left_out_of_means_and_counted(survey):
+    rest = figures(survey.take(slice(40, None)))
+    found = figures(with_holes(survey, slice(0, 40)))
+    counts = found.pop("without_value")
+    assert set(counts.values()) == {40}
+    assert found == {**rest, "views": 300}
+    assert "without_value" not in rest
+
+
+def test_a_metric_without_any_value_is_none_and_the_others_are_as_they_were(survey):
+    whole, found = figures(survey), figures(with_holes(survey, slice(None), ["pve_mm"]))
+    assert found.pop("without_value")["pve_mm"] == 300
+    assert found == {**whole, "pve_mm": None}
+
+
+def test_figures_are_json_to_any_reader_even_where_no_view_has_a_value(survey):
+    found = figures(with_holes(survey, slice(None)))
+    assert {name for name, value in found.items() if value is None} >= {"mpjpe_mm", "flip_share", "pck150", "auc"}
+    given = {**found, "worst": float("inf"), "pair": (1.5, float("nan"))}
+    assert json.loads(json.dumps(finite(given), allow_nan=False)) == {**found, "worst": None, "pair": [1.5, None]}
+    assert finite(figures(survey)) == figures(survey)
+
+
+def test_a_whole_survey_is_taken_as_it_is_and_too_few_views_are_refused(survey):
+    assert measured(survey, fewest=32) is survey
+    assert len(measured(with_holes(survey, slice(0, 40)), fewest=32)) == 260
+    with pytest.raises(BadSetting, match="only 10 of 300 views have an error, and 32 are needed"):
+        measured(with_holes(survey, slice(10, None)), fewest=32)
