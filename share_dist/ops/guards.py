@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Any
 
 from share_dist import errors
@@ -55,9 +54,9 @@ class Guards:
 
 def guards_of(store: Store, keys: Iterable[str]) -> Guards:
     """Read every manifest of what is stored; what they list that is not there is damage already."""
-    names = frozenset(key for key in keys if not PurePosixPath(key).name.startswith(MACHINERY))
-    roots = frozenset(_folder(key) for key in names if PurePosixPath(key).name == CONFIG)
-    folders = [_folder(key) for key in names if PurePosixPath(key).name == MANIFEST]
+    names = frozenset(key for key in keys if not key.rpartition("/")[2].startswith(MACHINERY))
+    roots = frozenset(_folder(key) for key in names if key.rpartition("/")[2] == CONFIG)
+    folders = [_folder(key) for key in names if key.rpartition("/")[2] == MANIFEST]
     read = dict(zip(folders, together(partial(_manifest, store, roots), folders), strict=True))
     good = {folder: found for folder, found in read.items() if isinstance(found, Manifest)}
     promised = {
@@ -68,7 +67,7 @@ def guards_of(store: Store, keys: Iterable[str]) -> Guards:
     runs = {folder: found.stages for folder, found in good.items() if found.stages is not None}
     damage += _lost_stages(store, runs, names)
     stages = frozenset(folders) - runs.keys() - (roots - good.keys())
-    rest = sorted(key for key in names - promised.keys() if PurePosixPath(key).name != MANIFEST)
+    rest = sorted(key for key in names - promised.keys() if key.rpartition("/")[2] != MANIFEST)
     # A config.json is many programs'; a run has stages too.
     real = roots.intersection(around for folder in folders for around in [folder, *folders_of(folder), ""])
     if roots:
@@ -130,7 +129,7 @@ def _lost_stages(
 
 def own_verdict(store: Store, key: str, data: bytes) -> errors.DamagedFile | bool:
     """Say what a file outside all manifests tells of itself: damage, True where it is whole, False where nothing."""
-    where, name = store.uri(key), PurePosixPath(key).name
+    where, name = store.uri(key), key.rpartition("/")[2]
     try:
         if name.endswith(".json"):
             unsealed(data, where, remedy_for(store, key))

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from share_dist import errors
@@ -49,7 +48,7 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
             stays, without the manifests that would call it finished.
     """
     source, entries, troubles = look_below(open_store(uri))
-    keys = [entry.key for entry in entries if not PurePosixPath(entry.key).name.startswith(MACHINERY)]
+    keys = [entry.key for entry in entries if not entry.key.rpartition("/")[2].startswith(MACHINERY)]
     if CONFIG not in keys:
         below = ", ".join(run.uri for run in find_runs(uri)[:5])
         raise errors.BadSetting(
@@ -61,7 +60,7 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
     _refuse(source, [*guards.damage, *_closed(source, troubles)])
     progress = ViewProgress("pull", len(keys), unit="objects")
     manifests = sorted(
-        (key for key in keys if PurePosixPath(key).name == MANIFEST), key=lambda key: (key == MANIFEST, key)
+        (key for key in keys if key.rpartition("/")[2] == MANIFEST), key=lambda key: (key == MANIFEST, key)
     )
     others = sorted({*keys} - {*manifests, CONFIG})
     # The settings first, so that another run's folder takes nothing of this one; manifests last, the run's after all

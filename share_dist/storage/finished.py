@@ -7,7 +7,6 @@ or of an earlier version, and the same command finishes it. What lies in a stage
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from share_dist.storage.manifests import fingerprint, manifest_bytes, read_manifest
@@ -19,12 +18,12 @@ CONFIG = "config.json"
 GROWS = "study.journal"
 """Others may note something in it later: a dashboard its tags."""
 
-_OURS = (
-    *(CONFIG, "summary.json", "seconds.json", "curve.json", "card.json", "model.safetensors"),
-    *("meta.json", "job.json", "metrics.jsonl", "tensorboard/*", "snapshots/*", "report/*"),
-    *("point.json", GROWS),
+_OURS = frozenset(
+    [CONFIG, "summary.json", "seconds.json", "curve.json", "card.json", "model.safetensors"]
+    + ["meta.json", "job.json", "metrics.jsonl", "point.json", GROWS]
 )
-"""Files outside stages, by the end of their keys. What else lies there, such as a log, is somebody's own."""
+_OUR_FOLDERS = frozenset(["report", "tensorboard", "snapshots"])
+"""Files outside stages, by their names or their folders'. What else lies there, such as a log, is somebody's own."""
 
 
 def finish_run(store: Store) -> None:
@@ -56,17 +55,18 @@ def rewrite(store: Store, files: Mapping[str, bytes]) -> None:
 
 def is_ours(key: str) -> bool:
     """Whether a file outside all stages is part of a run, by its name."""
-    return any(PurePosixPath(key).match(pattern) for pattern in _OURS)
+    folder, _, name = key.rpartition("/")
+    return name in _OURS or folder.rpartition("/")[2] in _OUR_FOLDERS
 
 
 def remedy_for(store: Store, key: str) -> str:
     """What to do when a file outside all stages is damaged."""
-    name, folders = PurePosixPath(key).name, [*folders_of(key), ""]
+    name, folders = key.rpartition("/")[2], [*folders_of(key), ""]
     if key == CONFIG:
         return "Put back a whole copy of it, or give another --out."
     if name == "job.json":
         return "Delete it and run the same command again, which writes it anew; or delete the folder, to train anew."
-    if name == "metrics.jsonl" or PurePosixPath(folders[0]).name in ("tensorboard", "snapshots"):
+    if name == "metrics.jsonl" or folders[0].rpartition("/")[2] in ("tensorboard", "snapshots"):
         folder = store.uri(folders[0] if name == "metrics.jsonl" else folders[1])
         return f"Delete the folder {folder} and run the same command again: only that training is done anew."
     return MAKE_AGAIN
@@ -74,11 +74,11 @@ def remedy_for(store: Store, key: str) -> str:
 
 def folders_of(key: str) -> list[str]:
     """The folders around a file, the innermost first, without the store itself."""
-    return [str(folder) for folder in PurePosixPath(key).parents][:-1]
+    return [key[:end] for end in range(len(key) - 1, 0, -1) if key[end] == "/"]
 
 
 def _entry(key: str, digest: str, size: int) -> dict[str, Any]:
-    grows = {"grows": True} if PurePosixPath(key).name == GROWS else {}
+    grows = {"grows": True} if key.rpartition("/")[2] == GROWS else {}
     return {"sha256": digest, "bytes": size, **grows}
 
 
