@@ -8,13 +8,24 @@ import pytest
 
 from share_dist import errors
 from share_dist.ops import verify
-from share_dist.storage import MANIFEST, finish_run, inside, once, read_sealed, reopen_run, rewrite, sealed
+from share_dist.storage import MANIFEST, FolderStore, finish_run, inside, once, read_sealed, reopen_run, rewrite, sealed
 from share_dist.storage.manifests import manifest_bytes, read_manifest
 
 
 @pytest.fixture
 def run(store):
-    """A finished run with a stage, a file of its own in a folder, and somebody's notes."""
+    """A finished run in each kind of place."""
+    return made(store)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A finished run in a folder."""
+    return made(FolderStore(tmp_path / "run"))
+
+
+def made(store):
+    """Make a run with a stage, a file of its own in a folder, and somebody's notes."""
     store.write_once("config.json", sealed({"command": "share"}))
     once(store, "survey/block", lambda: b"rows", lambda data, at: at.write_once("rows", data), lambda at: None)
     store.write_once("survey/meta.json", sealed({"count": 256}))
@@ -57,11 +68,11 @@ def test_a_run_is_unfinished_from_when_it_is_reopened_until_it_is_finished_again
     assert verify(run.uri()).unguarded == []
 
 
-def test_a_page_is_rewritten_without_a_moment_in_which_it_looks_damaged(run, monkeypatch):
+def test_a_page_is_rewritten_without_a_moment_in_which_it_looks_damaged(folder, monkeypatch):
     class Killed(BaseException):
         pass
 
-    left, overwrite = [1], type(run).overwrite
+    left, overwrite = [1], type(folder).overwrite
 
     def dies(store, key, data):
         left[0] -= 1
@@ -70,16 +81,16 @@ def test_a_page_is_rewritten_without_a_moment_in_which_it_looks_damaged(run, mon
         overwrite(store, key, data)
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(run), "overwrite", dies)
+        patched.setattr(type(folder), "overwrite", dies)
         with pytest.raises(Killed):
-            rewrite(run, {"report/index.html": b"<new>"})
-    assert run.read("report/index.html") == b"<html>"
-    assert verify(run.uri()).damage == []
-    rewrite(run, {"report/index.html": b"<new>"})
-    assert run.read("report/index.html") == b"<new>"
-    assert verify(run.uri()).damage == []
-    run.overwrite("report/index.html", b"<bad>")
-    assert len(verify(run.uri()).damage) == 1
+            rewrite(folder, {"report/index.html": b"<new>"})
+    assert folder.read("report/index.html") == b"<html>"
+    assert verify(folder.uri()).damage == []
+    rewrite(folder, {"report/index.html": b"<new>"})
+    assert folder.read("report/index.html") == b"<new>"
+    assert verify(folder.uri()).damage == []
+    folder.overwrite("report/index.html", b"<bad>")
+    assert len(verify(folder.uri()).damage) == 1
 
 
 def test_a_journal_may_grow_after_its_sweep_but_not_change(run):
@@ -92,11 +103,11 @@ def test_a_journal_may_grow_after_its_sweep_but_not_change(run):
     assert "study.journal has changed" in str(verify(run.uri()).damage[0])
 
 
-def test_damage_that_was_there_when_a_run_was_finished_is_found_all_the_same(run):
-    reopen_run(run)
-    run.overwrite("survey/meta.json", run.read("survey/meta.json").replace(b"256", b"257"))
-    finish_run(run)
-    assert "survey/meta.json has changed" in str(verify(run.uri()).damage[0])
+def test_damage_that_was_there_when_a_run_was_finished_is_found_all_the_same(folder):
+    reopen_run(folder)
+    folder.overwrite("survey/meta.json", folder.read("survey/meta.json").replace(b"256", b"257"))
+    finish_run(folder)
+    assert "survey/meta.json has changed" in str(verify(folder.uri()).damage[0])
 
 
 @pytest.mark.parametrize(
@@ -111,25 +122,23 @@ def test_damage_that_was_there_when_a_run_was_finished_is_found_all_the_same(run
         (manifest_bytes({}).replace(b'"version": 1', b'"version": 3'), "has changed since it was written"),
     ],
 )
-def test_a_manifest_that_cannot_be_used_is_damage_with_its_name(run, content, said):
-    run.overwrite(f"survey/block/{MANIFEST}", content)
+def test_a_manifest_that_cannot_be_used_is_damage_with_its_name(folder, content, said):
+    folder.overwrite(f"survey/block/{MANIFEST}", content)
     with pytest.raises(errors.DamagedFile, match=f"block/{MANIFEST}.*{said}"):
-        read_manifest(inside(run, "survey/block"))
-    named = [str(problem) for problem in verify(run.uri()).damage]
+        read_manifest(inside(folder, "survey/block"))
+    named = [str(problem) for problem in verify(folder.uri()).damage]
     assert any(f"survey/block/{MANIFEST}" in text for text in named)
 
 
-def test_a_manifest_of_an_earlier_version_still_vouches(run):
-    block = inside(run, "survey/block")
+def test_a_manifest_of_an_earlier_version_still_vouches(folder):
+    block = inside(folder, "survey/block")
     files = read_manifest(block).files
     block.overwrite(MANIFEST, json.dumps({"files": files, "version": 1}, indent=1, sort_keys=True).encode())
-    assert verify(run.uri()).damage == []
-    assert read_sealed(run, "summary.json") == {"gain": 1}
+    assert verify(folder.uri()).damage == []
+    assert read_sealed(folder, "summary.json") == {"gain": 1}
 
 
 def test_a_manifest_of_ten_thousand_files_is_compared_like_any_other(tmp_path):
-    from share_dist.storage import FolderStore
-
     store = FolderStore(tmp_path)
     entry = {"sha256": "0" * 64, "bytes": 1}
     store.overwrite(f"stage/{MANIFEST}", manifest_bytes({f"file-{number}": entry for number in range(10_000)}))
