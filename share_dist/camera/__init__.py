@@ -29,6 +29,7 @@ from share_dist.camera.crop import full_from_weak as full_from_weak
 from share_dist.camera.crop import inverse_affine as inverse_affine
 from share_dist.camera.crop import translation_from_weak as translation_from_weak
 from share_dist.camera.crop import weak_from_full as weak_from_full
+from share_dist.camera.draw import FARTHEST_M as FARTHEST_M
 from share_dist.camera.draw import UNIT_DIMENSIONS as UNIT_DIMENSIONS
 from share_dist.camera.draw import CameraDistribution as CameraDistribution
 from share_dist.camera.draw import CropJitter as CropJitter

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from share_dist import errors
+from share_dist.camera import CAMERA_TABLE_COLUMNS, FARTHEST_M
 from share_dist.storage import Store, read_sealed, sealed, together
-from share_dist.survey.blocks import BLOCK, block_ranges, parquet_from_rows, read_block, write_block
-from share_dist.survey.config import SurveyConfig
+from share_dist.survey.blocks import BLOCK, block_name, block_ranges, parquet_from_rows, read_block, write_block
+from share_dist.survey.config import MOST_VIEWS, SurveyConfig
+from share_dist.survey.rows import ERROR_COLUMNS
 
 if TYPE_CHECKING:
     from share_dist.render import RenderConfig
@@ -68,18 +71,44 @@ class Survey:
         """Read a survey and check it.
 
         Raises:
-            errors.DamagedFile: a block is missing, truncated or altered, or rows are not the views they should be.
+            errors.DamagedFile: a block is missing, truncated or altered, rows are not the views they should be, or an
+                error or a camera of one is no number.
         """
         meta = read_meta(store)
         ranges = block_ranges(meta["count"])
         parts = together(lambda index: read_block(store, index), range(len(ranges)))
+        if other := [index for index, part in enumerate(parts) if part.keys() != parts[0].keys()]:
+            raise errors.DamagedFile(
+                f"{store.uri(block_name(other[0]))} has other columns than the survey's first block.\n"
+                "  Delete that folder and run the command that made it again."
+            )
         survey = Survey({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, meta)
         if not np.array_equal(survey["view_number"], np.arange(meta["count"])):
             raise errors.DamagedFile(
                 f"the survey in {store.uri()} does not hold the views 0 to {meta['count'] - 1} once each, in order.\n"
                 "  Delete that folder and run the command that made it again."
             )
+        _require_numbers(survey, store)
         return survey
+
+
+def _require_numbers(survey: Survey, store: Store) -> None:
+    """Refuse errors that are none and cameras that stand nowhere, of which no mean or landscape can be made."""
+    limits = {name: (-360.0, 360.0) for name in CAMERA_TABLE_COLUMNS if name.endswith("_deg")}
+    limits |= {"elevation_deg": (-90.0, 90.0), "distance_m": (1e-3, FARTHEST_M)}
+    limits |= dict.fromkeys((*CAMERA_TABLE_COLUMNS, *ERROR_COLUMNS) - limits.keys(), (-math.inf, math.inf))
+    for name in limits.keys() & survey.columns.keys():
+        low, high = limits[name]
+        values = survey[name].astype(np.float64) if survey[name].dtype.kind in "fiub" else np.full(len(survey), np.nan)
+        # Degrees that were radians may round to a hair beyond.
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= low - 1e-6) & (values <= high + 1e-6)))
+        if len(bad):
+            raise errors.DamagedFile(
+                f"the survey in {store.uri()} holds {name} {survey[name][bad[0]]} for view {bad[0]}, and "
+                f"{len(bad)} of {len(survey)} such numbers in all; wanted are finite ones"
+                f"{f' from {low:g} to {high:g}' if math.isfinite(low) else ''}.\n"
+                "  Delete that folder and run the command that made it again."
+            )
 
 
 def survey_meta(
@@ -135,9 +164,10 @@ def read_meta(store: Store) -> dict[str, Any]:
     """
     try:
         meta = read_sealed(store, META)
-        if meta["format"] == FORMAT and meta["count"] > 0:
+        count = meta["count"]
+        if meta["format"] == FORMAT and type(count) is int and 0 < count <= MOST_VIEWS:
             return meta
-        problem = f"its format is {meta['format']}, not {FORMAT}"
+        problem = f"its format is {meta['format']} with a count of {count}; wanted are {FORMAT} and 1 to {MOST_VIEWS:,}"
     except FileNotFoundError:
         problem = "it is not there"
     except errors.DamagedFile as error:

@@ -79,7 +79,45 @@ def test_a_folder_without_a_survey_is_refused(tmp_path):
         Survey.load(FolderStore(tmp_path))
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"format": "survey-v0", "count": 3}'])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("mpjpe_mm", np.nan),
+        ("pa_mpjpe_mm", np.inf),
+        ("elevation_deg", 200.0),
+        ("azimuth_deg", 999.0),
+        ("distance_m", 0.0),
+        ("distance_m", 1e308),
+        ("roll_deg", np.nan),
+    ],
+)
+def test_an_error_or_a_camera_that_is_no_number_is_named_with_its_view(tmp_path, survey, column, value):
+    values = survey[column].copy()
+    values[261] = value
+    Survey(survey.columns | {column: values}, survey.meta).save(FolderStore(tmp_path))
+    with pytest.raises(errors.DamagedFile, match=rf"holds {column} \S+ for view 261, and 1 of 300"):
+        Survey.load(FolderStore(tmp_path))
+
+
+def test_words_in_place_of_errors_are_refused(tmp_path, survey):
+    words = survey.columns | {"mpjpe_mm": np.array(["much"] * len(survey))}
+    Survey(words, survey.meta).save(FolderStore(tmp_path))
+    with pytest.raises(errors.DamagedFile, match="holds mpjpe_mm much for view 0"):
+        Survey.load(FolderStore(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'{"format": "survey-v0", "count": 3}',
+        b'{"format": "survey-v1", "count": 100000000000000}',
+        b'{"format": "survey-v1", "count": Infinity}',
+        b'{"format": "survey-v1", "count": true}',
+        b"[" * 100_000,
+    ],
+)
 def test_a_broken_or_foreign_meta_is_refused(store, content):
     store.overwrite("meta.json", content)
     with pytest.raises(errors.DamagedFile, match=r"meta\.json cannot be used"):
