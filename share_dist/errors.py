@@ -222,10 +222,11 @@ def require_numbers(
     """
     for entry in (each for each in fields(config) if each.init):
         kind, setting = str(entry.type), _full_name(owner + entry.name)
-        wanted = "number" if "float" in kind else "whole number"
+        wanted, number = ("number", numbers.Real) if "float" in kind else ("whole number", numbers.Integral)
         given = getattr(config, entry.name) if values is None else values.get(entry.name, entry.default)
         for value in _numbers_in(given, kind):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real if "float" in kind else numbers.Integral):
+            is_number = isinstance(value, number) and not isinstance(value, bool)
+            if not is_number:
                 raise BadSetting(f"{setting} is {value!r}, but it must be a {wanted}.")
             if entry.name not in endless and not -math.inf < value < math.inf:
                 raise BadSetting(f"{setting} is {value}, but it must be a finite {wanted}.")
@@ -259,7 +260,7 @@ def _full_name(setting: str) -> str:
 def _numbers_in(value: Any, kind: str) -> Iterator[Any]:
     if kind.removesuffix(" | None") in ("int", "float") and not (value is None and kind.endswith("None")):
         yield value
-    elif kind in ("tuple[float, ...]", "tuple[int, ...]"):
+    elif value is not None and kind in ("tuple[float, ...]", "tuple[int, ...]"):
         yield from value
 
 

@@ -91,6 +91,7 @@ def weights_hash(settings: Mapping[str, Any], file: Container) -> str:
 
 def _place(weight: str, said: Any, begin: int, size: int, name: str) -> tuple[int, int]:
     """Return where a weight's bytes lie, having looked that they are as many as its shape wants."""
+    kind, shape, start, end = "", (), 0, 0
     try:
         kind, shape, (start, end) = said["dtype"], said["shape"], said["data_offsets"]
         whole = len(shape) <= _MOST_DIMENSIONS and all(type(number) is int for number in (*shape, start, end))

@@ -17,7 +17,7 @@ from share_dist.models.resnet import make_backbone
 _IMAGE_MEAN = (0.485, 0.456, 0.406)
 _IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 
-_HEADS: dict[str, type[IterativeHead]] = {"hmr-6d": SixdHead, "hmr-axis-angle": AxisAngleHead}
+_HEADS: dict[str, type[SixdHead | AxisAngleHead]] = {"hmr-6d": SixdHead, "hmr-axis-angle": AxisAngleHead}
 
 Precision = Literal["auto", "bf16", "fp32"]
 

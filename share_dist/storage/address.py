@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from share_dist import errors
 from share_dist.storage.folder import FolderStore
-from share_dist.storage.given import read_given
+from share_dist.storage.given import MOST_BYTES, read_given
 from share_dist.storage.stores import Store
+
+if TYPE_CHECKING:
+    from share_dist.storage.s3 import S3Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -43,7 +47,7 @@ def open_store(uri: str | Path) -> Store:
     return S3Store(bucket=bucket, prefix="/".join(part for part in prefix.split("/") if part))
 
 
-def read_address(uri: str | Path) -> bytes:
+def read_address(uri: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the bytes of one file, named by its path or its ``s3://`` address.
 
     Raises:
@@ -53,4 +57,6 @@ def read_address(uri: str | Path) -> bytes:
     """
     folder, _, name = str(uri).rstrip("/").rpartition("/")
     store = open_store(folder or ("/" if str(uri).startswith("/") else "."))
-    return read_given(store.uri(name)) if isinstance(store, FolderStore) else store.read(name)
+    if isinstance(store, FolderStore):
+        return read_given(store.uri(name), most_bytes)
+    return cast("S3Store", store).read(name, most_bytes)

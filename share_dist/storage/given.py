@@ -44,10 +44,7 @@ def open_given(path: Path | str, most_bytes: int | None = None) -> BinaryIO:
     size = os.fstat(handle).st_size
     if most_bytes is not None and size > most_bytes:
         file.close()
-        raise errors.DamagedFile(
-            f"{path} has {size:,} bytes, but no file of its kind has more than {most_bytes:,}.\n"
-            "  Name the right file, or copy it again."
-        )
+        raise too_large(path, size, most_bytes)
     return file
 
 
@@ -60,6 +57,14 @@ def read_given(path: Path | str, most_bytes: int = MOST_BYTES) -> bytes:
     """
     with open_given(path, most_bytes) as file:
         return file.read()
+
+
+def too_large(name: Path | str, size: int, most_bytes: int) -> errors.DamagedFile:
+    """Return the error for a file that is larger than any of its kind."""
+    return errors.DamagedFile(
+        f"{name} has {size:,} bytes, but no file of its kind has more than {most_bytes:,}.\n"
+        "  Name the right file, or copy it again."
+    )
 
 
 def given_text(content: bytes, name: Path | str) -> str:

@@ -54,20 +54,20 @@ class S3Store:
         """Whether the object is there, complete."""
         return self._head(key) is not None
 
-    def read(self, key: str) -> bytes:
-        """Return the object's bytes; FileNotFoundError when there is none."""
-        return self.read_tagged(key)[0]
+    def read(self, key: str, most_bytes: int | None = None) -> bytes:
+        """Return the object's bytes, if they are not too many; FileNotFoundError when there is none."""
+        return self.read_tagged(key, most_bytes)[0]
 
-    def read_tagged(self, key: str) -> tuple[bytes, str]:
+    def read_tagged(self, key: str, most_bytes: int | None = None) -> tuple[bytes, str]:
         """Return the object's bytes and the ETag by which `replace` knows whether it has changed since.
 
         Raises:
             FileNotFoundError: there is none.
-            errors.DamagedFile: what arrives is never what was stored.
+            errors.DamagedFile: what arrives is never what was stored, or is more than `most_bytes`.
         """
         with self.asking("s3:GetObject"):
             try:
-                return fetch(self.place(key))
+                return fetch(self.place(key), most_bytes)
             except Exception as error:
                 if error_code(error) in ABSENT:
                     raise FileNotFoundError(f"there is no {self.uri(key)}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from share_dist.storage.given import too_large
 from share_dist.storage.s3_client import (
     ABSENT,
     Foreign,
@@ -172,19 +173,27 @@ def complete_parts(place: Place, upload: str, parts: list[dict[str, Any]], diges
         return found["ETag"]
 
 
-def fetch(place: Place) -> tuple[bytes, str]:
+def fetch(place: Place, most_bytes: int | None = None) -> tuple[bytes, str]:
     """Return an object's bytes, compared with its size and hash, and its ETag.
 
+    Args:
+        place: where it is.
+        most_bytes: what is larger is refused before it is read; None reads whatever is there.
+
     Raises:
+        errors.DamagedFile: it is larger.
         ClientError: as S3 says; ``NoSuchKey`` when there is none.
         Garbled: what arrives is never what was stored.
     """
-    return patiently(lambda: _fetch_once(place), place.patience)
+    return patiently(lambda: _fetch_once(place, most_bytes), place.patience)
 
 
-def _fetch_once(place: Place) -> tuple[bytes, str]:
+def _fetch_once(place: Place, most_bytes: int | None) -> tuple[bytes, str]:
     answer = place.client.get_object(**place.names)
     size, etag = answer["ContentLength"], _etag(answer)
+    if most_bytes is not None and size > most_bytes:
+        answer["Body"].close()
+        raise too_large(f"s3://{place.bucket}/{place.key}", size, most_bytes)
     if size > 2 * PART_BYTES:
         answer["Body"].close()
         try:

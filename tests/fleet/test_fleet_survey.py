@@ -100,12 +100,21 @@ def overflowing(plan, renderer, blocks) -> tuple[object, int]:
     from share_dist.models import normalise_images
 
     network = make_model(ModelConfig(input_px=48, iterations=1), seed=2).eval()
+    head = network.head
     numbers = np.arange(blocks[0] * 256, blocks[1] * 256)
     images = normalise_images(renderer.records(plan.views(numbers, renderer.body)).image)
     with torch.inference_mode():
-        said = network(images).betas.double().abs().max(dim=1).values
-    highest, next_one = said.topk(2).values.tolist()
-    network.head.decshape.weight.data *= torch.finfo(torch.float32).max / math.sqrt(highest * next_one)
+        # In parts as a survey takes them, for sums of another size differ in their last bits.
+        cameras = torch.cat([network(part).camera for part in images.split(64)])
+        said = (cameras - head.init_cam).double().abs().max(dim=1).values
+        highest, next_one = said.topk(2).values.tolist()
+        # In two factors, none of which is too large for a weight; pose and shape stay those of the mean person.
+        most = torch.finfo(torch.float32).max / math.sqrt(highest * next_one)
+        for layer in (head.fc2.weight, head.fc2.bias):
+            layer *= 1e20
+        head.deccam.weight *= most / 1e20
+        for layer in (head.decpose.weight, head.decshape.weight):
+            layer.zero_()
     return network, int(numbers[int(said.argmax())])
 
 

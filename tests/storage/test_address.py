@@ -1,0 +1,25 @@
+"""One file by its address: of a folder or a bucket, and never more of it than there can be."""
+
+from __future__ import annotations
+
+import pytest
+
+from share_dist.errors import DamagedFile
+from share_dist.storage import open_store, read_address
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_what_is_too_large_is_refused_before_it_is_read(kind, request, tmp_path):
+    place = str(tmp_path) if kind == "folder" else request.getfixturevalue("bucket")
+    open_store(place).write_once("model.safetensors", b"x" * 1000)
+    address = f"{place}/model.safetensors"
+    assert read_address(address, most_bytes=1000) == b"x" * 1000
+    with pytest.raises(DamagedFile, match=f"{address} has 1,000 bytes, but no file of its kind has more than 999"):
+        read_address(address, most_bytes=999)
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_what_is_not_there_is_told_from_what_is_too_large(kind, request, tmp_path):
+    place = str(tmp_path) if kind == "folder" else request.getfixturevalue("bucket")
+    with pytest.raises(FileNotFoundError):
+        read_address(f"{place}/none.safetensors")
