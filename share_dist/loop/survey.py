@@ -101,12 +101,14 @@ def _cell(value: float | None, unit: str, width: int = 7) -> str:
 
 def _lacking(summary: dict[str, Any]) -> list[str]:
     """How many views of each kind have no value, and why; nothing where all have one."""
-    counts = {name: max(found.get("without_value", {"": 0}).values()) for name, found in summary.items()}
-    return [
-        f"{count:,} of {summary[name]['views']:,} {name} views have no value: {WHY_NO_VALUE}; means are over the others"
-        for name, count in counts.items()
-        if count
-    ]
+    lines = []
+    for name, found in summary.items():
+        lacking = found.get("without_value", {})
+        for count in sorted({*lacking.values()} - {0}):
+            those = [column for column, lacks in lacking.items() if lacks == count]
+            what = "value" if len(those) == len(lacking) else ", ".join(those)
+            lines.append(f"{count:,} of {found['views']:,} {name} views have no {what}")
+    return [*lines, f"where {WHY_NO_VALUE}; means are over the other views"] if lines else []
 
 
 def foretold_lines(found: HeldOut) -> list[str]:

@@ -36,6 +36,8 @@ def table_text(summary: Mapping[str, Any]) -> str:
         for figure, before, after in figures:
             change = written_change(before, after, figure)
             row = f"  {figure.label:<22}{written(before, figure):>10}{written(after, figure):>12}{change:>14}"
+            own = _own_count(summary, distribution, figure)
+            row += f"  ({own})" if own else ""
             lines.append(row)
     if not lines:
         return "No figures: the summary has no before and after."
@@ -87,7 +89,9 @@ def _is_reported(summary: Mapping[str, Any], distribution: str, key: str) -> boo
 def lacks_values(summary: Mapping[str, Any]) -> bool:
     """Whether some view of a run has no value of some metric, or a metric has none at all."""
     rows = [pair for _, figures in figure_rows(summary) for _, *pair in figures]
-    return [None, None] in rows or any(lacking_in_words(summary, distribution) for distribution in DISTRIBUTIONS)
+    return [None, None] in rows or any(
+        lacking_in_words(summary, distribution, figure.key) for distribution in DISTRIBUTIONS for figure in FIGURES
+    )
 
 
 def figures_html(summary: Mapping[str, Any]) -> str:
@@ -97,7 +101,7 @@ def figures_html(summary: Mapping[str, Any]) -> str:
         views = figure_of(summary, "before", distribution, "views")
         counts = [f"{views:,.0f} judge views" if views else "", lacking_in_words(summary, distribution)]
         count = f"<small>{'; '.join(filter(None, counts))}</small>" if any(counts) else ""
-        body = "".join(_figure_row(*row) for row in rows)
+        body = "".join(_figure_row(*row, _own_count(summary, distribution, row[0])) for row in rows)
         tables.append(
             f"<table class='figures'><caption>{escape(DISTRIBUTIONS[distribution])} {count}</caption>"
             "<thead><tr><th scope='col'></th><th scope='col'>before</th><th scope='col'>after</th>"
@@ -107,13 +111,20 @@ def figures_html(summary: Mapping[str, Any]) -> str:
     return "".join(tables) + (why if tables and lacks_values(summary) else "")
 
 
-def _figure_row(figure: Figure, before: float | None, after: float | None) -> str:
+def _own_count(summary: Mapping[str, Any], distribution: str, figure: Figure) -> str:
+    """How many views lack a value of this figure, where that is another number than the heading gives."""
+    own = lacking_in_words(summary, distribution, figure.key)
+    return own if own != lacking_in_words(summary, distribution) else ""
+
+
+def _figure_row(figure: Figure, before: float | None, after: float | None, own_count: str) -> str:
     """One figure of one distribution."""
     change = written_change(before, after, figure)
     if before is None and after is None:
         change = "no view has a value"
+    note = f" <small>{own_count}</small>" if own_count else ""
     return (
-        f"<tr><th scope='row'>{escape(figure.label)}</th><td>{written(before, figure)}</td>"
+        f"<tr><th scope='row'>{escape(figure.label)}{note}</th><td>{written(before, figure)}</td>"
         f"<td>{written(after, figure)}</td>"
         f"<td class='{verdict(before, after, figure)}'>{change}</td></tr>"
     )

@@ -115,11 +115,13 @@ def views_without(before: int, after: int) -> str:
     return ", ".join([first.format(has), *(each.format("") for each in others if each)])
 
 
-def lacking_in_words(summary: Mapping[str, Any], distribution: str) -> str:
-    """How many of a distribution's views lack a value of some metric, by what the summary counted."""
-    lacking = [(((summary.get(when) or {}).get(distribution) or {}).get("without_value") or {}).values()
-               for when in ("before", "after")]  # fmt: skip
-    return views_without(*(max(counts, default=0) for counts in lacking))
+def lacking_in_words(summary: Mapping[str, Any], distribution: str, key: str = "mpjpe_mm") -> str:
+    """How many of a distribution's views lack a value of a figure, by what the summary counted."""
+    counts = [
+        ((summary.get(when) or {}).get(distribution) or {}).get("without_value") or {} for when in ("before", "after")
+    ]
+    # A worst tenth is of MPJPE, and has no count of its own.
+    return views_without(*(count.get(key, count.get("mpjpe_mm", 0)) for count in counts))
 
 
 def headline(summary: Mapping[str, Any], repaired: bool) -> str:

@@ -39,7 +39,11 @@ def test_the_table_of_a_survey_says_how_many_views_have_no_value():
     means = {"mpjpe_mm": 200.0, "pa_mpjpe_mm": 100.0, "pve_mm": None, "root_error_deg": None, "flip_share": None}
     figures = means | {"by_elevation": [], "views": 2048, "without_value": {"mpjpe_mm": 3, "pve_mm": 2048}}
     said = survey_table({"all_cameras": figures}, {}, "all_cameras", [], None)
-    assert "2,048 of 2,048 all_cameras views have no value: the network’s answer there" in said
+    assert "3 of 2,048 all_cameras views have no mpjpe_mm\n2,048 of 2,048 all_cameras views have no pve_mm\n" in said
+    assert "where the network’s answer there, or the truth, is no finite number; means are over the other" in said
+    same = {**figures, "without_value": dict.fromkeys(("mpjpe_mm", "pve_mm"), 3)}
+    said_once = survey_table({"all_cameras": same}, {}, "all_cameras", [], None)
+    assert "3 of 2,048 all_cameras views have no value\n" in said_once
     assert "  200.0 mm  100.0 mm      - mm      - °     - %" in said
     whole = survey_table({"all_cameras": {**figures, "without_value": {"mpjpe_mm": 0}}}, {}, "all_cameras", [], None)
-    assert "no value" not in whole
+    assert "have no" not in whole
