@@ -66,7 +66,9 @@ def guards_of(store: Store, keys: Iterable[str]) -> Guards:
     damage += [_gone(store, roots, promised, key) for key in sorted(promised) if key not in names]
     runs = {folder: found.stages for folder, found in good.items() if found.stages is not None}
     damage += _lost_stages(store, runs, names)
-    stages = frozenset(folders) - runs.keys() - (roots - good.keys())
+    stages = (
+        frozenset(folder for folder, found in read.items() if found is not None) - runs.keys() - (roots - good.keys())
+    )
     rest = sorted(key for key in names - promised.keys() if key.rpartition("/")[2] != MANIFEST)
     # A config.json is many programs'; a run has stages too.
     real = roots.intersection(around for folder in folders for around in [folder, *folders_of(folder), ""])
@@ -90,12 +92,15 @@ def remedy_of(store: Store, guards: Guards, key: str) -> str | None:
     return remedy_for(inside(store, folder), key[len(folder) :].lstrip("/")) if folder in guards.runs else None
 
 
-def _manifest(store: Store, roots: frozenset[str], folder: str) -> Manifest | errors.DamagedFile:
+def _manifest(store: Store, roots: frozenset[str], folder: str) -> Manifest | errors.DamagedFile | None:
+    """Read a manifest; None when it is gone since it was listed, as a training deletes its old checkpoints."""
     stage = inside(store, folder)
     try:
         return read_manifest(stage, MAKE_AGAIN if folder in roots else None)
     except errors.DamagedFile as error:
         return error
+    except FileNotFoundError:
+        return None
     except OSError as error:
         return errors.DamagedFile(
             f"{stage.uri(MANIFEST)} cannot be read: {error.strerror or error}.\n"

@@ -155,7 +155,7 @@ def verify(uri: str) -> Verdict:
             progress.add(1)
         compared += found is not False
         damage += [found] if isinstance(found, errors.DamagedFile) else []
-        unguarded += [store.uri(key)] if found is False else []
+        unguarded += [store.uri(key)] if found is False and key not in guards.promised else []
     strays = [store.uri(key) for key in guards.strays]
     return Verdict(stages=len(guards.stages), objects=compared, damage=damage, unguarded=unguarded, strays=strays)
 
@@ -165,8 +165,11 @@ def _compared(store: Store, guards: Guards, key: str) -> errors.DamagedFile | bo
     folder, wanted = guards.promised[key]
     name = key[len(folder) :].lstrip("/")
     found = check_object(inside(store, folder), name, wanted, remedy_of(store, guards, key))
-    if isinstance(found, errors.DamagedFile) or folder not in guards.runs or name.endswith(".safetensors"):
-        return found if isinstance(found, errors.DamagedFile) else True
+    if isinstance(found, errors.DamagedFile):
+        # An old checkpoint, which a training has deleted meanwhile, has lost its manifest first.
+        return found if inside(store, folder).exists(MANIFEST) else False
+    if folder not in guards.runs or name.endswith(".safetensors"):
+        return True
     # A file that was damaged already when its run was finished is vouched for as it was.
     own = own_verdict(store, key, found)
     return own if isinstance(own, errors.DamagedFile) else True

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from share_dist import errors
-from share_dist.storage.stores import MACHINERY
 
 TEMPORARY_SUFFIX = ".part"
+_OURS = re.compile(r"\..+\.[0-9a-f]{12}\.part\Z|\.probe\.part\Z")
+"""Temporary names that we have made, now and in earlier versions; not the lock of a run in a folder of this one, nor
+somebody's half download."""
 _NAME_BYTES = 200
 """Of the target's name in the temporary one's; file systems take 255 in all."""
 
@@ -89,10 +92,7 @@ def clear_dead(root: Path, before: float) -> None:
         before: what was last changed earlier belongs to nobody alive; seconds by the clock of that file system.
     """
     for folder, _, names in os.walk(root):
-        for name in names:
-            # A run in a folder of this one has a lock of its own, named alike.
-            if not is_temporary(name) or name.startswith(MACHINERY):
-                continue
+        for name in filter(_OURS.match, names):
             with suppress(OSError):
                 path = Path(folder, name)
                 if path.lstat().st_mtime < before:

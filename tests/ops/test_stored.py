@@ -224,3 +224,18 @@ def test_another_programs_folder_beside_runs_is_none_of_ours(place, capsys):
     store.write_once("hub/model.safetensors", b"weights of theirs")
     assert main(["verify", place]) == 0
     assert "hub" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_that_a_training_deletes_meanwhile_is_no_damage(place, monkeypatch):
+    store = open_store(place)
+    kind, read = type(store), type(store).read
+
+    def deleting(self, key):
+        if key.endswith("step-000200/rows"):
+            store.delete("trained/training/checkpoints")
+        return read(self, key)
+
+    monkeypatch.setattr(kind, "read", deleting)
+    verdict = verify(place)
+    assert verdict.damage == []
+    assert verdict.objects == 3

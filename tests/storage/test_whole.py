@@ -94,8 +94,9 @@ def test_what_killed_writers_left_is_cleared_when_the_next_driver_has_the_run(tm
     store = open_run(tmp_path / "run", CONFIG)
     claims._LOCKED.pop(store.root).close()
     dead = [store.root / ".probe.part", store.root / "round-00/.rows.parquet.0123456789ab.part"]
+    download = store.root / "notes/.thesis.pdf.part"
     other_run, living = store.root / "inner" / LOCK, store.root / "round-00/.new.0123456789ab.part"
-    for file in (*dead, other_run, living):
+    for file in (*dead, other_run, living, download):
         file.parent.mkdir(exist_ok=True)
         file.write_text("half")
         os.utime(file, (time.time() - 60,) * 2)
@@ -104,6 +105,7 @@ def test_what_killed_writers_left_is_cleared_when_the_next_driver_has_the_run(tm
     open_run(tmp_path / "run", CONFIG)
     assert [file.exists() for file in dead] == [False, False]
     assert other_run.exists()
+    assert download.exists()
     assert living.exists()
 
 
