@@ -60,4 +60,4 @@ bench: setup  ## every benchmark that needs neither a GPU nor root, a ratio each
 	for name in render survey train memory sweep; do $(BIN)/share-dist bench $$name || exit 1; done
 
 clean:  ## remove the virtual environment; runs are left alone
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)

@@ -58,6 +58,10 @@ class KernelsByContent(UserProvidedCacheLocator):
         # Not by the parent, which wants NUMBA_CACHE_DIR to be given, and finds no place where nothing can be written.
         return cls(py_func, py_file) if py_func.__module__.startswith("share_dist.") else None
 
+    def get_source_stamp(self) -> bytes:
+        """The file's content; numba before 0.68 takes the time of its last change, which each copy has anew."""
+        return hashlib.sha256(Path(self._py_file).read_bytes()).digest()
+
     @classmethod
     def get_suitable_cache_subpath(cls, py_file: str) -> str:
         """A folder's name that is the same for the same file, wherever it lies."""
