@@ -76,9 +76,9 @@ def _kept_in() -> Path:
     """
     given = os.environ.get("NUMBA_CACHE_DIR")
     if given:
-        why = _unusable(Path(given).expanduser(), ours_alone=False)
+        why = _unusable(Path(os.path.expanduser(given)), ours_alone=False)
         if why is None:
-            return Path(given).expanduser()
+            return Path(os.path.expanduser(given))
         _log.warning("NUMBA_CACHE_DIR is %s, where compiled kernels cannot be kept: %s", given, why)
     lasting = [Path(sys.prefix), *_home()]
     for root, below in zip(lasting, ("share/share_dist/kernels", ".cache/share_dist/kernels"), strict=False):

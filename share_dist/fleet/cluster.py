@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,8 @@ def _start_here(config: FleetConfig) -> None:
     # Ray warns that it does the safe thing. The mode cannot be set here to spare us that: Ray reads it when imported.
     setup = logging.getLogger("ray._private.authentication.authentication_token_setup")
     setup.addFilter(_is_news)
+    token = Path(os.path.expanduser("~/.ray/auth_token"))
+    _require_place_for(token)
     for attempt in range(ATTEMPTS):
         try:
             _init_here(config)
@@ -96,9 +100,21 @@ def _start_here(config: FleetConfig) -> None:
                     "  Its logs are under /tmp/ray/session_latest/logs. A very busy machine may be too slow: try again."
                 ) from error
     # Ray writes its token with the usual permissions, which let every user of the machine read it.
-    token = Path.home() / ".ray" / "auth_token"
     if token.is_file() and token.stat().st_uid == os.getuid():
         token.chmod(0o600)
+
+
+def _require_place_for(token: Path) -> None:
+    """Give Ray a token for this process and those it starts where it cannot write one: without a home, or to it."""
+    if token.is_file() or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        return
+    with contextlib.suppress(OSError):
+        # An account without a home leaves the ~ as it is.
+        if token.is_absolute():
+            token.parent.mkdir(parents=True, exist_ok=True)
+            if os.access(token.parent, os.W_OK):
+                return
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _first_line(error: Exception) -> str:

@@ -195,7 +195,7 @@ def _locks() -> tuple[tuple[BuildLock, ...], tuple[str, ...]]:
 
 def abandoned_locks(folder: Path | None = None) -> list[str]:
     """Return torch's build locks on this machine that no process holds open; whoever meets one waits for ever."""
-    root = folder or Path(os.environ.get("TORCH_EXTENSIONS_DIR") or Path.home() / ".cache" / "torch_extensions")
+    root = folder or Path(os.environ.get("TORCH_EXTENSIONS_DIR") or os.path.expanduser("~/.cache/torch_extensions"))
     locks = [str(path.resolve()) for path in root.rglob("lock")] if root.is_dir() else []
     held = set(_open_files()) if locks else set()
     return sorted(path for path in locks if path not in held)
