@@ -48,7 +48,8 @@ DEEPEST = 4
 """Folders below the one named; SMPLify's download needs mpips_smplify_public_v2/smplify_public/code/models."""
 
 MOST_ENTRIES = 5_000
-"""Files and folders to look at: `body.folder /` must not read a whole disk, or wait for one behind a network."""
+"""Files and folders to look at below the folder that is named, which is itself read whole: `body.folder /` must not
+read a disk, or wait for one behind a network."""
 
 _ENDINGS = (".npz", ".pkl", ".npy")
 _ADDED = r"(_p3|_py3|_clean|_no_?chumpy|_chumpy_?free|_np|_numpy| ?\(\d\))?"
@@ -84,7 +85,7 @@ def find_body_file(folder: Path, gender: str) -> Path:
     for files in _levels(place, seen):
         ranks = {path: rank for path in files if (rank := _rank(path, gender)) is not None}
         if readable := [path for path in ranks if os.access(path, os.R_OK)]:
-            return min(readable, key=lambda path: (path.parent.name.lower() != "smpl", ranks[path], str(path)))
+            return min(readable, key=lambda path: (_smpl_first(path.parent)[0], ranks[path], str(path)))
     raise BodyFilesMissing(_not_found(folder, place, gender, seen))
 
 
@@ -108,14 +109,18 @@ def _levels(place: Path, seen: _Seen) -> Iterator[list[Path]]:
             _look_into(one, files, below, seen, top=one is place)
         seen.files += files
         yield files
-        level = sorted(below)
+        level = sorted(below, key=_smpl_first)
+
+
+def _smpl_first(folder: Path) -> tuple[bool, str]:
+    return folder.name.lower() != "smpl", str(folder)
 
 
 def _look_into(place: Path, files: list[Path], below: list[Path], seen: _Seen, *, top: bool) -> None:
     try:
         with os.scandir(place) as entries:
             for entry in entries:
-                seen.entries += 1
+                seen.entries += not top
                 if seen.entries > MOST_ENTRIES:
                     return
                 path, is_folder = place / entry.name, _is(entry.is_dir)

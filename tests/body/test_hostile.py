@@ -336,7 +336,7 @@ def by_bzip2(path):
 
 
 def repeated(path, compression, names, start, megabytes):
-    with zipfile.ZipFile(path, "w", compression) as archive:
+    with zipfile.ZipFile(path, "w", compression, compresslevel=1) as archive:
         for name in names:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 member.write(start)

@@ -86,7 +86,7 @@ def test_a_regressor_may_be_of_any_kind(figure, arrays, tmp_path, convert):
 @pytest.mark.parametrize("convert", [scipy.sparse.coo_matrix, np.matrix, ch], ids=["coo", "matrix", "chumpy"])
 def test_a_regressor_of_python_2_may_be_of_any_kind(figure, arrays, tmp_path, convert):
     content = arrays | {"J_regressor": convert(arrays["J_regressor"])}
-    (tmp_path / "file").write_bytes(python2_pickle(content, 0))
+    (tmp_path / "file").write_bytes(python2_pickle(content, 2))
     assert hash_of(tmp_path / "file") == figure.hash
 
 
@@ -222,11 +222,14 @@ def test_an_address_is_told_from_a_folder():
         load_body.__wrapped__(BodyConfig(folder=Path("s3://bucket/smpl")).absolute())
 
 
-def test_a_search_ends_after_so_many_entries(tmp_path):
+def test_a_search_below_ends_after_so_many_entries_and_the_folder_named_is_read_whole(arrays, tmp_path):
+    (tmp_path / "many").mkdir()
     for number in range(5_001):
-        (tmp_path / f"{number}.jpg").touch()
+        (tmp_path / f"many/{number}.jpg").touch()
     with pytest.raises(BodyFilesMissing, match="ended after 5,000 entries: name a folder nearer"):
         load_body.__wrapped__(BodyConfig(folder=tmp_path))
+    np.savez(tmp_path / "many/SMPL_NEUTRAL.npz", **arrays)
+    assert not load_body.__wrapped__(BodyConfig(folder=tmp_path / "many")).is_builtin
 
 
 def test_a_link_in_a_circle_does_not_end_the_search(arrays, tmp_path):
