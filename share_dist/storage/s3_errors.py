@@ -30,7 +30,33 @@ _CREDENTIALS = {
 _DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"}
 _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _LOST = {"NoSuchKey", "MethodNotAllowed", "404", "405"}
-_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageFull", "507"}
+_TOLD = [
+    (re.compile(pattern, re.IGNORECASE), fact, remedy)
+    for pattern, fact, remedy in (
+        (
+            "SecondLevelDomainForbidden|virtual.host",
+            "wants the bucket's name in its host",
+            "Run `aws configure set s3.addressing_style virtual` on every node",
+        ),
+        (
+            "QuotaExceeded|StorageFull|InsufficientStorage|^507",
+            "is full",
+            "Free some space or raise its quota, and run the same command again: it goes on",
+        ),
+        (
+            "InvalidObjectState",
+            "has moved an object of the run to an archive",
+            "Restore it with `aws s3api restore-object`, and leave runs out of the bucket's lifecycle rules",
+        ),
+        (
+            "requester.pays|request-payer",
+            "is paid for by whoever asks, which runs do not offer to",
+            "Copy what you need with `aws s3 cp --request-payer requester`, or use a bucket of your own",
+        ),
+    )
+]
+"""Refusals known by their code or their words: pattern, fact and remedy."""
+
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 _INVALID = {"InvalidArgument", "InvalidRequest", "400"}
 _CHECKSUM = re.compile(r"checksum|chunked|trailer|content-?sha256|content-?md5|digest", re.IGNORECASE)
@@ -142,13 +168,9 @@ def _refusal(error: Exception, code: str, what: Asking) -> str:
             f"{what.where} does not accept these credentials ({code}).\n"
             f"  {whose}; then run the same command again: it goes on."
         )
-    if code == "SecondLevelDomainForbidden" or "virtual host" in said.lower():
-        return (
-            f"{what.where} wants the bucket's name in its host ({code}).\n"
-            "  Run `aws configure set s3.addressing_style virtual` on every node."
-        )
-    if code in _FULL:
-        return f"{what.where} is full ({code}).\n  Free some space or raise its quota, and run the same command again."
+    for found, fact, remedy in _TOLD:
+        if found.search(f"{code} {said}"):
+            return f"{what.where} {fact} ({code}).\n  {remedy}."
     if code in _DENIED:
         return _denied(code, said, what)
     return _other(error, code, said, what)
@@ -163,7 +185,7 @@ def _other(error: Exception, code: str, said: str, what: Asking) -> str:
             f"the server of {what.where} does not know a request that is needed ({code} to {what.permission}).\n"
             f"  Runs need {wanted}: use a newer server, or a folder."
         )
-    if may_pass(error) or error_status(error) > 501:
+    if may_pass(error):
         return (
             f"{what.where} keeps answering {error_status(error)} {code} to {what.permission}.\n"
             "  Run the same command again later: what is finished is kept, and it goes on from there."

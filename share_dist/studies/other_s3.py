@@ -33,10 +33,14 @@ Manner = Literal[
     "expired",
     "invalid request",
     "full",
+    "requester pays",
+    "key denied",  # 403 for an action on the key that encrypts the bucket
+    "network sign-in",  # 511 and HTML
 ]
 
 _XML = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
 _HEADER = "A header you provided implies functionality that is not implemented."
+_KEY = "User: arn:aws:iam::1:user/me is not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:key"
 _CONDITIONS = {"if-none-match", "if-match"}
 REGION = "eu-west-1"
 
@@ -138,6 +142,9 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "web page of an error": Answer(400, ""),
         "expired": Answer(400, "ExpiredToken", "The provided token has expired."),
         "invalid request": Answer(400, "InvalidRequest", "This request is not wanted here."),
+        "requester pays": Answer(403, "AccessDenied", "Bucket is a Requester Pays bucket."),
+        "key denied": request.method == "PUT" and Answer(403, "AccessDenied", _KEY),
+        "network sign-in": Answer(511, ""),
         "full": request.method == "PUT" and Answer(507, "XMinioStorageFull", "No space is left."),
     }
     return {manner: found or None for manner, found in answers.items()}

@@ -90,6 +90,9 @@ def test_what_a_run_asks_is_all_asked_beforehand_and_nothing_stays(server):
         ("web page of an error", "no S3 server (400)", "https:// if that is what it speaks"),
         ("expired", "does not accept these credentials (ExpiredToken)", "the same command again: it goes on"),
         ("invalid request", "400 InvalidRequest: This request is not wanted here", "Compare AWS_ENDPOINT_URL"),
+        ("requester pays", "is paid for by whoever asks", "--request-payer requester"),
+        ("key denied", "does not allow kms:GenerateDataKey", "on the bucket's key"),
+        ("network sign-in", "no S3 server (511)", "a proxy's sign-in page"),
         ("full", "is full (XMinioStorageFull)", "Free some space"),
     ],
 )
