@@ -59,8 +59,8 @@ def rewrite_report(out: str | Path) -> str:
     held = what_it_holds(store)
     if held != FINISHED:
         raise errors.BadSetting(
-            f"{out} holds no finished run of `share-dist share`: it is {held}.\n"
-            "  Give the --out of a `share` run; one that was stopped is finished by running its command again."
+            f"{out} holds no finished run of `share-dist share` or `share-dist sweep`: it is {held}.\n"
+            "  Give the --out of such a run (`share-dist ls` says what lies where); one that was stopped is finished by running its command again."
         )
     return publish(store)
 
@@ -71,8 +71,10 @@ def what_it_holds(store: Store) -> str:
     A survey's folder has a summary.json too, with other things in it.
     """
     if not store.exists(CONFIG):
-        evidence = "the summary of a run without the run itself" if store.exists(SUMMARY) else "no run"
-        return f"{evidence}, for config.json is missing"
+        if not store.exists(SUMMARY):
+            return f"no run, for {CONFIG} is missing"
+        missing = [place for place in (CONFIG, EXHIBITS, "judge-before", "judge-after") if not store.list(place)]
+        return f"the summary of a run without the run itself, for {', '.join(missing)} are missing"
     try:
         command = read_sealed(store, CONFIG, remedy_for(store, CONFIG))["command"]
     except (KeyError, TypeError):

@@ -35,7 +35,7 @@ def evidence(key: str, data: bytes) -> Evidence | None:
         found = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    place = str(path.parent) if path.name == SUMMARY and str(path.parent) != "." else key
+    place = key.rpartition("/")[0] if path.name == SUMMARY else key
     return _of_object(place, found) if isinstance(found, dict) else _of_list(place, found)
 
 

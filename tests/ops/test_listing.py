@@ -152,7 +152,9 @@ def test_a_single_file_and_a_single_summary_say_what_they_are(capsys):
     assert main(["ls", str(RESULTS / "bench/render.json")]) == 0
     assert "bench of render" in capsys.readouterr().out
     assert main(["ls", str(RESULTS / "repairs/full-seed-0")]) == 0
-    assert "summary of a repair, seed 0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "summary of a repair, seed 0" in said
+    assert "no run " not in said, "the picture beside the summary belongs to it"
 
 
 def test_what_is_none_of_ours_is_listed_as_no_run(place):

@@ -83,5 +83,6 @@ def test_a_summary_of_something_else_is_not_taken_for_a_sweep(copied):
 def test_of_a_committed_repair_report_says_what_is_missing(tmp_path, capsys):
     copied = Path(shutil.copytree(RESULTS / "repairs/full-seed-0", tmp_path / "full-seed-0"))
     assert main(["report", str(copied)]) == 2
-    assert "it is the summary of a run without the run itself, for config.json is missing" in capsys.readouterr().err
+    missing = "config.json, report/exhibits, judge-before, judge-after are missing"
+    assert f"it is the summary of a run without the run itself, for {missing}" in capsys.readouterr().err
     assert bytes_below(copied) == bytes_below(RESULTS / "repairs/full-seed-0")
