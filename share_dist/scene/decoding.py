@@ -22,8 +22,8 @@ KEPT_SIDE_PX = 512
 MOST_PIXELS = 108_000_000
 """The largest sensors in use. Decoded it takes 0.4 GB, and a progressive JPEG 0.3 GB more meanwhile."""
 
-MOST_PIXELS_OF = {"WEBP": 48_000_000, "AVIF": 48_000_000}
-"""Their decoders hold a picture three and more times."""
+MOST_PIXELS_OF = {"WEBP": 48_000_000, "AVIF": 48_000_000, "CMYK": 64_000_000}
+"""Their decoders hold a picture three and more times, and CMYK has a channel more."""
 
 _HALVED_PIXELS = 32_000_000
 """A JPEG that is larger is decoded at half its size, or it would take more than a gigabyte."""
@@ -115,10 +115,11 @@ def _require_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < LEAST_SIDE_PX:
         raise NotShown(f"is {width} × {height} pixels, but its sides must be at least {LEAST_SIDE_PX}")
-    most = MOST_PIXELS_OF.get(image.format or "", MOST_PIXELS)
+    kind = "CMYK" if image.mode == "CMYK" else image.format or ""
+    most = MOST_PIXELS_OF.get(kind, MOST_PIXELS)
     if width * height > most:
         raise NotShown(
-            f"has {width * height / 1e6:,.0f} megapixels ({width} × {height}), but a {image.format} file may have at "
+            f"has {width * height / 1e6:,.0f} megapixels ({width} × {height}), but a {kind} picture may have at "
             f"most {most / 1e6:,.0f}; a picture of 2 is shown as well"
         )
 

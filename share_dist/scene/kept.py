@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
+import stat
 import struct
 import tempfile
 import threading
@@ -42,25 +44,33 @@ _UNUSED_S = 86_400.0
 
 _HEAD = struct.Struct("<4sII")
 _MAGIC = b"SDP1"
+_one_writer = threading.Lock()
 
 
 def kept_in() -> Path | None:
     """Return the folder of this user's kept pictures: in the cache, or where temporary files go; None if in neither."""
-    for folder in _places():
-        with suppress(OSError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # In a folder that all may write, somebody else may have been first.
-            if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
-                return folder
-    return None
+    return next((folder for folder in _places() if _is_ours(folder)), None)
 
 
 def _places() -> list[Path]:
-    places = [Path(tempfile.gettempdir(), f"share_dist-{os.getuid()}", "pictures")]
-    given = os.environ.get("XDG_CACHE_HOME")
+    places = []
     with suppress(RuntimeError):  # a user without a home
-        places.insert(0, Path(given or Path.home() / ".cache", "share_dist", "pictures"))
+        given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        places.append((given if given.is_absolute() else Path.home() / ".cache") / "share_dist" / "pictures")
+    with suppress(OSError):  # no folder for temporary files
+        places.append(Path(tempfile.gettempdir(), f"share_dist-pictures-{os.geteuid()}"))
     return places
+
+
+@functools.lru_cache(maxsize=8)
+def _is_ours(folder: Path) -> bool:
+    """Make a folder that nobody else may write, and return whether it is one; somebody else may have been first."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and os.access(folder, os.W_OK)
+    except OSError:
+        return False
 
 
 class Checked(NamedTuple):
@@ -160,11 +170,13 @@ def _keep(sha256: str, picture: Image.Image) -> bool:
     if folder is None:
         return False
     temporary = folder / f".{sha256}.{uuid.uuid4().hex[:12]}"
+    content = _HEAD.pack(_MAGIC, *picture.size) + picture.convert("RGBX").tobytes()
     try:
-        if not _make_room(folder, size):
-            return False
-        temporary.write_bytes(_HEAD.pack(_MAGIC, *picture.size) + picture.convert("RGBX").tobytes())
-        os.replace(temporary, folder / sha256)
+        with _one_writer:
+            if not _make_room(folder, size):
+                return False
+            temporary.write_bytes(content)
+            os.replace(temporary, folder / sha256)
         return True
     except OSError:
         return False

@@ -207,6 +207,14 @@ def test_where_nothing_can_be_kept_pictures_are_held_in_memory(tmp_path, monkeyp
     assert decodes == ["photo.jpg"] * 2
 
 
+def test_a_strangers_link_in_the_temporary_folder_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
+    monkeypatch.setattr(kept.tempfile, "gettempdir", lambda: str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"share_dist-pictures-{os.geteuid()}").symlink_to(tmp_path / "elsewhere")
+    assert kept.kept_in() is None
+
+
 def test_the_cache_is_bounded_and_what_was_long_unused_goes(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(kept, "_MOST_KEPT_BYTES", 3_000_000)
     photo(save(tmp_path / "old" / "a.jpg"))
