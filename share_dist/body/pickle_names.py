@@ -17,7 +17,7 @@ class Name:
     name: str
 
     def __str__(self) -> str:
-        return printable(f"{self.module}.{self.name}")
+        return printable(f"{self.module[:100]}.{self.name[:100]}")
 
 
 @dataclass(slots=True, eq=False)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from share_dist.body.pickle_names import SPARSE, Made
+from share_dist.errors import printable
 
 MOST_NUMBERS = 1 << 23
 """Of one array. 300 shape directions of an SMPL body are 6.2 million numbers."""
@@ -71,7 +72,7 @@ def numeric_array(raw: bytes | bytearray, code: str, shape: Sequence[int], *, fo
     count = require_size(code, shape)
     size = np.dtype(code).itemsize
     if count * size != len(raw):
-        raise ValueError(f"{len(raw):,} bytes for shape {tuple(shape)} of {code}")
+        raise ValueError(f"{len(raw):,} bytes for shape {_shown(shape)} of {code}")
     array = np.frombuffer(raw, code) if count else np.zeros(0, code)
     return array.reshape(shape, order="F" if fortran else "C")
 
@@ -83,12 +84,18 @@ def require_size(code: str, shape: Sequence[int]) -> int:
         ValueError, TypeError: its type is not a plain number's, or it is larger than any of a body.
     """
     if code[:1] not in "<>|=" or code[1:] not in NUMERIC:
-        raise TypeError(f"shape {tuple(shape)} of {code}")
+        raise TypeError(f"shape {_shown(shape)} of {printable(code[:8])}")
     if len(shape) > 3 or not all(type(side) is int and 0 <= side <= MOST_NUMBERS for side in shape):
-        raise ValueError(f"shape {tuple(shape)}"[:100])
+        raise ValueError(f"shape {_shown(shape)}")
     if (count := math.prod(shape)) > MOST_NUMBERS:
-        raise ValueError(f"shape {tuple(shape)}")
+        raise ValueError(f"shape {_shown(shape)}")
     return count
+
+
+def _shown(shape: Sequence[Any]) -> str:
+    # Never what else stands there: a pair of itself, again and again, is longer than any memory when written out.
+    sides = [str(side)[:20] if type(side) is int else "?" for side in shape[:4]]
+    return f"({', '.join(sides)}{', …' * (len(shape) > 4)})"
 
 
 def _from_numpy(made: Made, depth: int) -> np.ndarray:
@@ -145,7 +152,7 @@ def _from_lists(value: Any) -> np.ndarray:
         shape.append(len(level))
         level = level[0] if level else None
         if math.prod(shape) > _MOST_LISTED or len(shape) > 3:
-            raise ValueError(f"lists of shape {shape}")
+            raise ValueError(f"lists of shape {_shown(shape)}")
     flat = [value]
     for side in shape:
         if not all(isinstance(row, list | tuple) and len(row) == side for row in flat):
@@ -160,7 +167,7 @@ def _from_sparse(made: Made) -> np.ndarray:
     state = made.state if isinstance(made.state, dict) else {}
     shape = state.get("_shape", state.get("shape"))
     if not (isinstance(shape, tuple) and len(shape) == 2):
-        raise ValueError(f"a sparse matrix of shape {shape}"[:100])
+        raise ValueError("a sparse matrix without rows and columns")
     require_size("<f8", shape)
     data = _leaf(state.get("data")).ravel()
     if made.by.name.startswith("coo"):
@@ -218,7 +225,7 @@ def _from_chumpy(made: Made, depth: int) -> np.ndarray:
 def _reshaped(array: np.ndarray, shape: Any) -> np.ndarray:
     sides = _sides(shape)
     if len(sides) > 3:
-        raise ValueError(f"shape {sides}"[:100])
+        raise ValueError(f"shape {_shown(sides)}")
     return array.reshape(sides)
 
 

@@ -22,6 +22,9 @@ from share_dist.errors import BodyFilesMissing, DamagedFile, ShareDistError, Uns
 pytestmark = pytest.mark.filterwarnings("ignore:the matrix subclass", "ignore:Please import", "ignore:invalid escape")
 
 
+MEGABYTE = 1 << 20
+
+
 def refused(tmp_path, content, match, error=DamagedFile):
     path = tmp_path / "SMPL_NEUTRAL.pkl"
     path.write_bytes(content)
@@ -151,6 +154,32 @@ def test_a_chumpy_array_that_lies_in_itself_ends(tmp_path):
         other = b"U\x01a]K\x00asU\x04idxs]K\x00asU\x08newshape]K\x01as"
         around = b"cchumpy.ch\n" + name + b"\n)\x81q\x00}" + other + b"U" + bytes([len(key)]) + key + b"h\x00sb"
         refused(tmp_path, asked_for(around), "'v_template'")
+
+
+DOUBLED = b")" + b"2\x86" * 64
+"""An empty tuple in a pair with itself, and so on: 2^64 tuples when it is written out or compared."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        DOUBLED,
+        an_array(PLAIN, DOUBLED, b"12345678"),
+        an_array(DTYPE + b"(K\x03U\x01<" + DOUBLED + b"NNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb", b"K\x01\x85", b""),
+        b"cscipy.sparse\ncsc_matrix\n)\x81}U\x06_shape" + DOUBLED + b"sb",
+        b"cchumpy.reordering\nReshape\n)\x81}U\x01a]K\x00asU\x08newshape" + DOUBLED + b"sb",
+        b"ccopy_reg\n_reconstructor\n" + DOUBLED + b"R",
+    ],
+)
+def test_what_doubles_again_and_again_is_not_written_out(tmp_path, value):
+    refused(tmp_path, asked_for(value), "SMPL_NEUTRAL")
+
+
+def test_the_message_is_short_however_long_a_name_is(tmp_path):
+    long = b"X" + struct.pack("<I", MEGABYTE) + b"a" * MEGABYTE
+    refused(tmp_path, asked_for(long + long + b"\x93"), r"asks for a{100}\.a{100},", UnsafePickle)
+    dtype = DTYPE.replace(b"U\x02f8", long) + PLAIN[len(DTYPE) :]
+    refused(tmp_path, asked_for(an_array(dtype, b")", b"")), r"of <a{7}\n")
 
 
 @pytest.mark.parametrize("places", [np.array([0, 10**9]), np.array([-1, 0]), np.array([0.0, 1.0]), ch(np.arange(2))])
@@ -289,7 +318,6 @@ def long_file(path, start, fill, size, end=b""):
         file.write(end)
 
 
-MEGABYTE = 1 << 20
 FLOODS = {
     "memo": (b"\x80\x02}r\xff\xff\xff\xff" + b"p99999999999\n" + b".", b"", 0, b""),
     "declared bytes": (b"\x80\x04\x8e" + struct.pack("<Q", 2**62), b"", 0, b""),
