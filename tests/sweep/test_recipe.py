@@ -8,18 +8,22 @@ from dataclasses import replace
 
 import pytest
 from invented_trials import SPACE, finish
+from spoiled import require_all_guarded
 
 from share_dist import errors
 from share_dist.body import BodyConfig
 from share_dist.cli.options import RunOptions, read_options, read_share_options
 from share_dist.config import setting_of, with_settings
+from share_dist.loop.progress import StageProgress
+from share_dist.models import BASE_CHECKPOINT
 from share_dist.recipes import find_recipe
-from share_dist.storage import FolderStore, command_of, open_store
+from share_dist.storage import FolderStore, command_of, inside, open_run, open_store
 from share_dist.sweep import SweepPlan, best_recipe, rewrite_sweep_report
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.recipe import as_options
 from share_dist.sweep.story import address_from_here, publish
 from share_dist.sweep.study import BASE_COST
+from share_dist.sweep.trial import Point, _require_folder_of
 from share_dist.sweep.warm_start import settings_to_try
 
 
@@ -37,6 +41,26 @@ def sweep(search, tmp_path):
     found.study.set_user_attr(BASE_COST, {"views": 1024, "seconds": 4.0})
     publish(store, replace(plan, sweep=found.config), found.study)
     return store
+
+
+def test_a_sweeps_summary_and_page_are_guarded_and_its_settings_are_not_taken_from_a_changed_one(search, tmp_path):
+    """With a journal and the files of a trial beside them, as processes of their own have left them."""
+    store = FolderStore(tmp_path)
+    plan = SweepPlan(SPACE, "demo", find_recipe("demo"), SweepConfig())
+    open_run(tmp_path, json.dumps(plan.identity()))
+    found = search()
+    finish(found, "0", 20.0)
+    _require_folder_of(Point(0, {"rome.quantile": 0.5}), inside(store, "trials/0000"))
+    StageProgress(inside(store, "trials/0000"), {})._keep()
+    store.overwrite("shared/base/model.safetensors", BASE_CHECKPOINT.read_bytes())
+    publish(store, replace(plan, sweep=found.config), found.study)
+    assert {"study.journal", "trials/0000/point.json", "summary.json"} <= {*store.list()}
+    require_all_guarded(store)
+
+    store.overwrite("summary.json", store.read("summary.json").replace(b"20.0", b"30.0"))
+    for act in (best_recipe, rewrite_sweep_report, lambda uri: settings_to_try(uri, SPACE)):
+        with pytest.raises(errors.DamagedFile, match=r"summary\.json has changed since it was written"):
+            act(store.uri())
 
 
 def best_settings(sweep):
