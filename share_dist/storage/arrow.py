@@ -78,6 +78,7 @@ def _wishes(checksums: bool) -> Iterator[None]:
 
 def _options(place: S3Store) -> dict[str, Any]:
     import botocore.session
+    import pyarrow
 
     from share_dist.storage.s3_dialect import is_given
 
@@ -88,7 +89,9 @@ def _options(place: S3Store) -> dict[str, Any]:
         options["endpoint_override"] = endpoint.netloc.rpartition("@")[2] + endpoint.path.rstrip("/")
     if (known.config.s3 or {}).get("addressing_style") == "virtual":
         options["force_virtual_addressing"] = True
-    if authority := botocore.session.get_session().get_config_variable("ca_bundle"):
+    authority = botocore.session.get_session().get_config_variable("ca_bundle")
+    # Arrow 20 takes no file of certificates; there, SSL_CERT_FILE does.
+    if authority and int(pyarrow.__version__.partition(".")[0]) > 20:
         options["tls_ca_file_path"] = authority
     return options
 

@@ -85,6 +85,11 @@ def s3_client(patience: Patience) -> Any:
         return _client(os.getpid(), environment, patience)
 
 
+def forget_clients() -> None:
+    """Let the next request read the credentials anew, which somebody may have renewed in their file."""
+    _client.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _client(process: int, environment: tuple[tuple[str, str], ...], patience: Patience) -> Any:
     return client_for(

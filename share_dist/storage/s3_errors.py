@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from share_dist import errors
-from share_dist.storage.s3_client import Foreign, Garbled, error_code, error_status, may_pass
+from share_dist.storage.s3_client import Foreign, Garbled, error_code, error_status, forget_clients, may_pass
 from share_dist.storage.s3_dialect import is_aws
 from share_dist.storage.s3_unanswered import endpoint_setting, without_keys, words_before_an_answer
 
@@ -125,6 +125,8 @@ def asking(what: Asking) -> Iterator[None]:
     except (Foreign, ResponseParserError):
         raise errors.BucketRefused(_foreign(what)) from None
     except (BotoCoreError, ClientError) as error:
+        if error_code(error) in _CREDENTIALS:
+            forget_clients()
         # Without the cause: what boto says may quote headers, and this travels into logs.
         raise errors.BucketRefused(_words(error, what)) from None
 

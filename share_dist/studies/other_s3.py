@@ -31,6 +31,7 @@ Manner = Literal[
     "web page",  # 200 and HTML, as a console
     "web page of an error",  # 400 and HTML, as a gateway that was spoken to in plain http
     "expired",
+    "key OLD has expired",
     "invalid request",
     "full",
     "requester pays",
@@ -141,6 +142,8 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "web page": Answer(200, ""),
         "web page of an error": Answer(400, ""),
         "expired": Answer(400, "ExpiredToken", "The provided token has expired."),
+        "key OLD has expired": "=OLD/" in request.headers.get("authorization", "")
+        and Answer(400, "ExpiredToken", "The provided token has expired."),
         "invalid request": Answer(400, "InvalidRequest", "This request is not wanted here."),
         "requester pays": Answer(403, "AccessDenied", "Bucket is a Requester Pays bucket."),
         "key denied": request.method == "PUT" and Answer(403, "AccessDenied", _KEY),

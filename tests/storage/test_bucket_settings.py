@@ -180,3 +180,37 @@ def test_a_password_in_an_endpoint_is_never_shown(bucket, monkeypatch, hurry):
     for host in ("127.0.0.1:9", "[::1]:9", "host:abc", "b c"):
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://user:pass@word@{host}")
         told(bucket)
+
+
+def test_credentials_that_are_renewed_in_their_file_are_used_next(bucket, bad_bucket, monkeypatch, tmp_path):
+    bad_bucket(QUIET).manners = {"key OLD has expired"}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    file.write_text("[default]\naws_access_key_id = OLD\naws_secret_access_key = opens-nothing\n")
+    store = open_store(bucket)
+    with pytest.raises(errors.BucketRefused, match="ExpiredToken"):
+        store.write_once("key", b"1")
+    file.write_text(file.read_text().replace("OLD", "NEW"))
+    store.write_once("key", b"1")
+    assert store.read("key") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "aws", "given"),
+    [
+        ("https://s3.amazonaws.com", True, False),
+        ("https://s3.eu-west-1.amazonaws.com", True, False),
+        ("https://s3-fips.dualstack.us-gov-west-1.amazonaws.com", True, False),
+        ("https://s3.cn-north-1.amazonaws.com.cn", True, False),
+        ("https://bucket.vpce-1a2b-3c4d.s3.eu-west-1.vpce.amazonaws.com", True, True),
+        ("https://s3.example.com", False, True),
+        ("https://s3.amazonaws.com.example.com", False, True),
+        ("http://127.0.0.1:9000", False, True),
+    ],
+)
+def test_servers_of_aws_and_endpoints_that_people_chose_are_told_apart(endpoint, aws, given):
+    from share_dist.storage.s3_dialect import is_aws, is_given
+
+    assert (is_aws(endpoint), is_given(endpoint)) == (aws, given)
