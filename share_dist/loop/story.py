@@ -60,7 +60,8 @@ def rewrite_report(out: str | Path) -> str:
     if held != FINISHED:
         raise errors.BadSetting(
             f"{out} holds no finished run of `share-dist share` or `share-dist sweep`: it is {held}.\n"
-            "  Give the --out of such a run (`share-dist ls` says what lies where); one that was stopped is finished by running its command again."
+            "  Give the --out of a `share` run or of a sweep; one that was stopped is finished by running its command "
+            "again. `share-dist ls` says what lies where."
         )
     return publish(store)
 

@@ -154,7 +154,7 @@ def test_a_single_file_and_a_single_summary_say_what_they_are(capsys):
     assert main(["ls", str(RESULTS / "repairs/full-seed-0")]) == 0
     said = capsys.readouterr().out
     assert "summary of a repair, seed 0" in said
-    assert "no run " not in said, "the picture beside the summary belongs to it"
+    assert "1 file" not in said, "the picture beside the summary belongs to it"
 
 
 def test_what_is_none_of_ours_is_listed_as_no_run(place):
