@@ -130,6 +130,17 @@ def test_the_next_sweep_tries_the_best_settings_first(sweep):
     assert settings_to_try(None, SPACE) == []
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e308, -1.0, "0.5", None, [0.5]])
+def test_a_warm_start_takes_no_setting_that_its_own_space_does_not_hold(sweep, value):
+    summary = json.loads(sweep.read("summary.json"))
+    summary.pop("sha256", None)
+    name = next(name for name in summary["ranking"][1]["settings"] if name != "rome.method")
+    summary["ranking"][1]["settings"][name] = value
+    sweep.overwrite("summary.json", json.dumps(summary).encode())
+    with pytest.raises(errors.DamagedFile, match=f"found {name} to be best at .*, which its own space does not hold"):
+        settings_to_try(sweep.uri(), SPACE)
+
+
 def test_a_warm_start_from_another_space_is_refused_with_what_differs(sweep):
     other = {**SPACE, "rome.quantile": replace(SPACE["rome.quantile"], low=0.2)}
     with pytest.raises(errors.OtherRun, match=r"searched another space(.|\n)*rome.quantile.low: 0.3 -> 0.2"):
