@@ -253,8 +253,12 @@ def require_one_of(value: object, setting: str, known: Iterable[str]) -> None:
 
 
 def _full_name(setting: str) -> str:
-    """An option is written with hyphens; a number of a plan as it is called there."""
-    return setting.replace("_", "-") if setting.startswith("--") else setting
+    """Write an option with hyphens, some also as a search space names it; leave a number of a plan as it is."""
+    if not setting.startswith("--"):
+        return setting
+    option, name = setting.replace("_", "-"), setting.removeprefix("--")
+    both = "_" in name and name.partition(".")[0] in ("rome", "landscape", "scene", "render", "share")
+    return f"{option}: {name}" if both else option
 
 
 def _numbers_in(value: Any, kind: str) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from share_dist.errors import BadSetting, nearest_name, require_numbers
+from share_dist.errors import BadSetting, nearest_name, require_between, require_numbers
 
 MOST_TERMS = 1200
 """Above this the fit takes seconds and a survey of some thousand views cannot support the terms anyway."""
@@ -49,20 +49,15 @@ class LandscapeConfig:
         """Refuse what cannot work."""
         require_numbers(self, "--landscape.")
         for name in ("direction_degree", "periodic_degree", "interval_degree", "interaction_order"):
-            _require_range(getattr(self, name), f"--landscape.{name.replace('_', '-')}", 1, 30)
-        _require_range(self.roll_degree, "--landscape.roll-degree", 0, 30)
-        _require_range(self.max_terms, "--landscape.max-terms", 2, MOST_TERMS)
-        _require_range(self.noise_terms, "--landscape.noise-terms", 1, self.max_terms)
+            require_between(getattr(self, name), f"--landscape.{name}", 1, 30)
+        require_between(self.roll_degree, "--landscape.roll_degree", 0, 30)
+        require_between(self.max_terms, "--landscape.max_terms", 2, MOST_TERMS)
+        require_between(self.noise_terms, "--landscape.noise_terms", 1, self.max_terms)
         if not self.smoothness or not all(0 < nu <= 10 for nu in self.smoothness):
             raise BadSetting(
                 f"--landscape.smoothness is {self.smoothness}, but it must list at least one number in (0, 10]; "
                 "write 0.5 1.5 2.5."
             )
-
-
-def _require_range(value: int, setting: str, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise BadSetting(f"{setting} is {value}, but it must lie in {low}…{high}; leave it out for the default.")
 
 
 def require_column(columns: object, name: str, wanted_by: str) -> None:

@@ -43,7 +43,9 @@ class RenderConfig:
         if self.engine not in ("raster", "pyrender"):
             raise BadSetting(f"--render.engine is '{self.engine}', but it must be raster or pyrender.")
         if not 16 <= self.size_px <= 2048:
-            raise BadSetting(f"--render.size-px is {self.size_px}, but it must lie in 16…2048; 96 and 224 are usual.")
+            raise BadSetting(
+                f"--render.size-px: render.size_px is {self.size_px}, but it must lie in 16…2048; 96 and 224 are usual."
+            )
         if self.samples not in (None, 1, 2):
             raise BadSetting(f"--render.samples is {self.samples}, but it must be 1, 2, or left out.")
         if not 0 <= self.noise <= 64:

@@ -76,7 +76,7 @@ class RomeConfig:
         for name in ("temperature", "kernel_deg", "kernel_log_distance", "kappa"):
             value = getattr(self, name)
             if not value >= 0 or (name != "temperature" and math.isinf(value)):
-                setting = f"--rome.{name.replace('_', '-')}"
+                setting = f"--rome.{name.replace('_', '-')}: rome.{name}"
                 raise BadSetting(f"{setting} is {value}, but it must be zero or more; leave it out for the default.")
         if self.quantile == 1.0:
             raise BadSetting(
@@ -86,7 +86,7 @@ class RomeConfig:
             raise BadSetting(f"--rome.neighbours is {self.neighbours}, but a graph needs at least 2; write 12.")
         if self.pool_size <= self.neighbours:
             raise BadSetting(
-                f"--rome.pool-size is {self.pool_size}, but it must exceed --rome.neighbours "
+                f"--rome.pool-size: rome.pool_size is {self.pool_size}, but it must exceed --rome.neighbours "
                 f"({self.neighbours}); write 4096."
             )
         require_ranges(self, _OPTION, pool_size=(2, 1 << 20), neighbours=(2, 1000), kappa=(0.0, 1000.0))

@@ -44,7 +44,7 @@ class SceneConfig:
         """Check shares and sizes."""
         require_numbers(self, "--scene.")
         for name in ("picture_share", "occluder_share", "pattern_share", "second_light_share", "judge_only_share"):
-            require_share(getattr(self, name), f"scene.{name}")
+            require_share(getattr(self, name), f"--scene.{name}")
         if not 0 < self.occluder_low <= self.occluder_high <= 1:
             raise BadSetting(
                 f"scene.occluder_low and occluder_high are {self.occluder_low} and {self.occluder_high}, but they are "
