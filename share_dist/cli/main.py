@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 
 from share_dist import errors
 from share_dist.cli.output import prepare_output
 from share_dist.cli.say import complain, nobody_reads, say
+from share_dist.cli.stopping import Stopping
 from share_dist.masking import without_words
 
 EXIT_STATUSES = (
     "0 done, 1 doctor, lint, ls, verify or chaos found fault, 2 see the message, 3 no round accepted, 4 workers lost, "
-    "130 stopped"
+    "130 stopped, 143 by SIGTERM, 129 by a closed terminal"
 )
 PYTHONS = ((3, 11), (3, 14))
 """The first version that we run on, and the first that nobody tried; as `requires-python` says."""
@@ -24,26 +26,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line, print the error of a user's making, and return the exit status of `EXIT_STATUSES`."""
     words = list(sys.argv[1:] if argv is None else argv)
     prepare_output()
-    try:
-        _require_python()
-        status = run_line(words)
-        return _NOBODY_READS if nobody_reads() else status
-    except SystemExit:
-        # A parser's own end, after help or a refusal.
-        if not nobody_reads():
-            raise
-        return _NOBODY_READS
-    except errors.ShareDistError as error:
-        message = without_words(str(error), words)
-        complain(f"\n{type(error).__name__}: {message}")
-        return error.exit_status
-    except BrokenPipeError:
-        # A connection may break too, and that must not pass unseen.
-        if not nobody_reads():
-            raise
-        return _NOBODY_READS
-    except KeyboardInterrupt:
-        return _stopped()
+    with Stopping() as stopping:
+        try:
+            _require_python()
+            status = run_line(words)
+            return _NOBODY_READS if nobody_reads() else status
+        except SystemExit:
+            # A parser's own end, after help or a refusal.
+            if not nobody_reads():
+                raise
+            return _NOBODY_READS
+        except errors.ShareDistError as error:
+            message = without_words(str(error), words)
+            complain(f"\n{type(error).__name__}: {message}")
+            return error.exit_status
+        except BrokenPipeError:
+            # A connection may break too, and that must not pass unseen.
+            if not nobody_reads():
+                raise
+            return _NOBODY_READS
+        except KeyboardInterrupt:
+            return _stopped(stopping.status)
 
 
 def _require_python() -> None:
@@ -72,15 +75,17 @@ def run_line(words: list[str]) -> int:
     return COMMANDS[words[0]](with_home(words[1:]))
 
 
-def _stopped() -> int:
+def _stopped(status: int) -> int:
     from share_dist.storage import taken_over
 
     lost = taken_over()
     if lost:
         complain(f"\n{type(lost).__name__}: {lost}")
         return lost.exit_status
-    complain("\nStopped. Run the same command again to go on from here.")
-    return 130
+    # A terminal that was closed takes no more words.
+    with contextlib.suppress(OSError):
+        complain("\nStopped. Run the same command again to go on from here.")
+    return status
 
 
 def usage() -> str:
