@@ -123,6 +123,12 @@ class NoCluster(WorkersLost):
     exit_status: ClassVar[int] = 2
 
 
+class NoRoom(WorkersLost):
+    """More is asked for than the machine or the cluster can ever hold, however long one waits."""
+
+    exit_status: ClassVar[int] = 2
+
+
 class WrongToken(ShareDistError, PermissionError):
     """The cluster asks for a token that this machine does not have."""
 

@@ -30,6 +30,9 @@ from share_dist.fleet.nodes import ClusterNode as ClusterNode
 from share_dist.fleet.nodes import cluster_nodes as cluster_nodes
 from share_dist.fleet.nodes import labels_of as labels_of
 from share_dist.fleet.nodes import leaving_nodes as leaving_nodes
+from share_dist.fleet.nodes import may_grow as may_grow
+from share_dist.fleet.nodes import require_labels as require_labels
+from share_dist.fleet.nodes import require_room as require_room
 from share_dist.fleet.nodes import staying as staying
 from share_dist.fleet.pools import RenderHandles as RenderHandles
 

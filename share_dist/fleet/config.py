@@ -83,6 +83,11 @@ class FleetConfig:
                 f"--fleet.booked-share is {self.booked_share}, --fleet.evaluator-gpus {self.evaluator_gpus}, "
                 f"--fleet.cache-mb {self.cache_mb}; wanted: a share up to 1, and two numbers that are not negative."
             )
+        if self.evaluator_gpus > 1 and self.evaluator_gpus % 1:
+            raise BadSetting(
+                f"fleet.evaluator-gpus is {self.evaluator_gpus}, but above 1 Ray gives whole GPUs only.\n"
+                f"  Set it to 1, to {math.ceil(self.evaluator_gpus)}, or to a part of one such as 0.5."
+            )
         if self.object_store_mb < 80:
             raise BadSetting(f"--fleet.object-store-mb is {self.object_store_mb}, but Ray needs at least 80.")
         counts = ("cpus", "render_actors", "evaluators")

@@ -25,7 +25,7 @@ from share_dist.fleet.config import FleetConfig, PoolSizes
 from share_dist.fleet.evaluator import EvaluatorActor
 from share_dist.fleet.feed import CHUNK, FleetPictures
 from share_dist.fleet.keeper import Keeper, sizes_now
-from share_dist.fleet.nodes import labels_of
+from share_dist.fleet.nodes import labels_of, require_room
 from share_dist.fleet.pools import Pool, RenderHandles
 from share_dist.fleet.progress import ViewProgress
 from share_dist.fleet.renderer import RenderActor
@@ -88,8 +88,18 @@ class Fleet:
         self._keeper = Keeper(self.config, lambda: dict(self._pools))
 
     def __enter__(self) -> Fleet:
-        """Connect to Ray, or start it."""
+        """Connect to Ray, or start it.
+
+        Raises:
+            errors.ShareDistError: see `fleet.connect` and `fleet.require_room`.
+        """
         self._started_ray = connect(self.config)
+        try:
+            require_room(self.config)
+        except BaseException:
+            if self._started_ray:
+                ray.shutdown()
+            raise
         self._keeper.start()
         return self
 

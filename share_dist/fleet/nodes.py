@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import ray
 from ray._private import state as ray_state
 
-from share_dist.errors import BadSetting
+from share_dist.errors import BadSetting, NoRoom
+from share_dist.fleet.config import FleetConfig
+from share_dist.fleet.reach import has_autoscaler, joined_client
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,3 +93,50 @@ def labels_of(text: str | None, setting: str) -> dict[str, str]:
     if any(not key or not sign or not value for key, sign, value in pairs):
         raise BadSetting(f"{setting} is {text!r}, but labels are written as key=value, such as share-role=train.")
     return {key: value for key, _, value in pairs}
+
+
+def may_grow() -> bool:
+    """Whether a node may come that is not here now: somebody adds nodes, or one was here and is away."""
+    return has_autoscaler(joined_client()) or any(not node["Alive"] for node in ray.nodes())
+
+
+def require_labels(nodes: Sequence[ClusterNode], text: str | None, setting: str) -> None:
+    """Raise unless a node with cores bears the labels.
+
+    Raises:
+        errors.NoRoom: none does; the message has the labels that there are.
+        errors.BadSetting: the text is not of the form of labels.
+    """
+    wanted = labels_of(text, setting)
+    if not wanted or any(node.cpus > 0 and node.has_labels(wanted) for node in nodes):
+        return
+    have = "; ".join(f"{node.name} ({node.cpus:g} CPUs) has {_marks(node) or 'none'}" for node in nodes)
+    raise NoRoom(
+        f"{setting} is {text}, but no node with cores has these labels: {have}.\n"
+        f"  Leave {setting} out, or start a node with them: ray start --address=HEAD:6379 --labels={text}"
+    )
+
+
+def _marks(node: ClusterNode) -> str:
+    # Ray gives every node labels of its own too, such as ray.io/node-id.
+    return ", ".join(f"{key}={value}" for key, value in node.labels.items() if not key.startswith("ray.io/"))
+
+
+def require_room(config: FleetConfig) -> None:
+    """Raise when the cluster that this process has joined can never hold the fleet's actors.
+
+    Raises:
+        errors.NoRoom: no node has the labels, or so many GPUs, and none will come.
+        errors.BadSetting: labels are written wrongly.
+    """
+    labels_of(config.labels, "fleet.labels")
+    if not (config.labels or config.evaluator_gpus) or may_grow():
+        return
+    nodes = cluster_nodes()
+    require_labels(nodes, config.labels, "fleet.labels")
+    most = max((node.gpus for node in nodes), default=0.0)
+    if config.evaluator_gpus > most:
+        raise NoRoom(
+            f"fleet.evaluator-gpus is {config.evaluator_gpus:g}, but the cluster has no node with more than {most:g} "
+            "GPUs.\n  Set it to 0 to evaluate on CPUs."
+        )

@@ -19,7 +19,7 @@ from share_dist.loop.start import checked_start, settled
 from share_dist.metrics import distances_mm, procrustes
 from share_dist.storage import finish_run, inside, open_run, reopen_run, sealed
 from share_dist.survey import figures
-from share_dist.training import TrainingJob, snapshot_key, train
+from share_dist.training import TrainingJob, require_room, snapshot_key, train
 
 CURVE_VIEWS = 1024
 """Steer views behind each point of the curve: enough to know a mean of 100 mm to 2 mm, on the same people each time."""
@@ -47,6 +47,7 @@ def run_base_training(config: RunConfig, out: str | Path) -> str:
         card={"recipe": "everyday views only", "plan": plan.to_json(), "body": body.name},
     )
     with Fleet(config.fleet, config.body, config.render) as fleet:
+        require_room(config.training, config.learning.batch_size)
         run = Run(config, store, fleet)
         model = train(job, inside(store, "training"), fleet.pictures(plan), config.training)
         reopen_run(store)

@@ -34,6 +34,7 @@ from share_dist.loop.start import checked_model, naming, require_two_blocks, set
 from share_dist.loop.story import EXHIBITS, SUMMARY, publish
 from share_dist.report import table_text
 from share_dist.storage import finish_run, once, open_run, reopen_run, sealed
+from share_dist.training import require_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def run_share(config: RunConfig, out: str | Path) -> RunResult:
     base = checked_model(config)
     store = open_run(out, config_json(config, "share"))
     with Fleet(config.fleet, config.body, config.render) as fleet, naming(config, base):
+        require_room(config.training, config.learning.batch_size)
         result = _share(Run(settled(config, store), store, fleet), base, store.uri().rpartition("/")[2])
     if not any(row["accepted"] for row in result.summary["rounds"]):
         raise errors.RepairFailed(

@@ -23,7 +23,7 @@ class Room:
     arithmetic: str
 
 
-def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
+def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode], can_grow: bool = True) -> Room:
     """Divide the cluster among trials so that no trainer waits for another.
 
     A rank takes a GPU, or the cores that it computes with: `training.threads-per-worker`, by default a whole node's
@@ -32,6 +32,7 @@ def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
 
     Raises:
         errors.WorkersLost: not even one trial fits; the message has the arithmetic.
+        errors.NoRoom: the same, and `can_grow` says that no node will come.
     """
     training, evaluators = config.training, config.fleet.evaluator_gpus
     holders = [node for node in staying(nodes, labels_of(training.labels, "training.labels")) if node.cpus >= 1]
@@ -51,7 +52,7 @@ def room_for_trials(config: RunConfig, nodes: Sequence[ClusterNode]) -> Room:
         have += f", {gpus:g} GPUs in all"
     arithmetic = f"a trial needs {need}; {have}: room for {trials} at a time"
     if trials < 1:
-        raise errors.WorkersLost(
+        raise (errors.WorkersLost if can_grow else errors.NoRoom)(
             f"no trial fits on this cluster: {arithmetic}.\n"
             "  Set --training.workers, --training.threads-per-worker or --fleet.evaluator-gpus lower, or add nodes."
         )

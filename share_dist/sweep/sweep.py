@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 
 from share_dist import errors
 from share_dist.config import RunConfig
-from share_dist.fleet import Fleet, cluster_nodes, connect
+from share_dist.fleet import Fleet, cluster_nodes, connect, may_grow
 from share_dist.loop.rounds import Run, keep_base
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import checked_space
@@ -133,7 +133,7 @@ def _try_all(plan: SweepPlan, base: bytes, store: Store, open_search: Callable[[
 
 def _try(plan: SweepPlan, base: bytes, store: Store, search: StudySearch) -> None:
     nodes, sweep = cluster_nodes(), plan.sweep
-    room = room_for_trials(plan.config, nodes)
+    room = room_for_trials(plan.config, nodes, may_grow())
     log.info("%s", room.arithmetic)
     config = settled(shortened(share_of_room(plan.config, room, nodes), sweep.length), store)
     cost = survey_base(plan.config, config, base, store)

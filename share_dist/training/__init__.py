@@ -7,6 +7,7 @@ survives a crash; what a step computes is `learning`'s, and where records come f
     train(job, store, pictures, config)  -> bytes     a trained checkpoint, made now or found finished
     TrainingJob                                       what is learned: start, body, plan, losses, settings, seed
     require_even_batches(learning, config)            refuses a batch that the workers cannot share
+    require_room(config, batch_size)                  refuses what the machine or the cluster can never hold
     fleet.pictures(plan), HeldPictures(records)       where ranks get their records: live, or from memory
     check()                              -> findings  can DeepSpeed start here?
 
@@ -18,6 +19,7 @@ from share_dist.training.config import DeepSpeedConfig as DeepSpeedConfig
 from share_dist.training.config import TrainingConfig as TrainingConfig
 from share_dist.training.config import TrainingJob as TrainingJob
 from share_dist.training.config import require_even_batches as require_even_batches
+from share_dist.training.elastic import require_room as require_room
 from share_dist.training.health import check as check
 from share_dist.training.pictures import HeldPictures as HeldPictures
 from share_dist.training.pictures import Pictures as Pictures

@@ -16,8 +16,16 @@ from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # pyright: ignor
 from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_get, _internal_kv_list, _internal_kv_put
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from share_dist.errors import WorkersLost
-from share_dist.fleet import ClusterNode, cluster_nodes, labels_of, leaving_nodes, staying
+from share_dist.errors import NoRoom, WorkersLost
+from share_dist.fleet import (
+    ClusterNode,
+    cluster_nodes,
+    labels_of,
+    leaving_nodes,
+    may_grow,
+    require_labels,
+    staying,
+)
 from share_dist.training.config import TrainingConfig
 
 log = logging.getLogger("share_dist")
@@ -53,11 +61,32 @@ def largest_size(room: int, config: TrainingConfig, batch_size: int) -> int | No
     return next((size for size in sizes if batch_size % (size * config.deepspeed.gradient_accumulation) == 0), None)
 
 
+def require_room(config: TrainingConfig, batch_size: int) -> None:
+    """Raise when the cluster that this process has joined can never hold the ranks; asked before any work is done.
+
+    Raises:
+        errors.NoRoom: the machine is too small, or no node has the labels, the cores or the GPU that a rank needs, and
+            none will come; the message has the arithmetic.
+        errors.BadSetting: labels are written wrongly.
+    """
+    labels_of(config.labels, "training.labels")
+    if may_grow():
+        return
+    nodes = cluster_nodes()
+    require_labels(nodes, config.labels, "training.labels")
+    idle = _idle(nodes)
+    none_holds_one = ranks_with_room(config, idle) == 0 and any(node.cpus > 0 for node in nodes)
+    alone = _stands_alone(nodes) and largest_size(ranks_with_room(config, idle), config, batch_size) is None
+    if none_holds_one or alone:
+        raise NoRoom(_why_no_room(config, idle, batch_size))
+
+
 def await_room(config: TrainingConfig, batch_size: int, say: Callable[[str], None]) -> int:
     """Return the number of ranks to start with, waiting until the deadline for the fewest; Ray would wait for ever.
 
     Raises:
-        errors.WorkersLost: the cluster is too small or stays busy; the message has the arithmetic, node by node.
+        errors.NoRoom: this one machine is too small; the message has the arithmetic.
+        errors.WorkersLost: the cluster is too small or stays busy; the message has it node by node.
     """
     started, asked = time.monotonic(), False
     while True:
@@ -67,7 +96,9 @@ def await_room(config: TrainingConfig, batch_size: int, say: Callable[[str], Non
         waited = time.monotonic() - started
         if size is not None and (size == hoped or waited > _SETTLING_S):
             return size
-        if waited > config.start_deadline_s or (hoped is None and _stands_alone(nodes)):
+        if hoped is None and _stands_alone(nodes) and not may_grow():
+            raise NoRoom(_why_no_room(config, nodes, batch_size))
+        if waited > config.start_deadline_s:
             raise WorkersLost(_why_no_room(config, nodes, batch_size))
         if size is None and not asked:
             say(f"waiting up to {config.start_deadline_s:.0f} s for {_wanted(config)}; {_has(nodes)} now")

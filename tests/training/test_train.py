@@ -24,10 +24,12 @@ from share_dist import errors
 from share_dist.body import BodyLayer
 from share_dist.fleet import FleetConfig, connect
 from share_dist.learning import Learner, total_steps, train_plain
+from share_dist.loop import run_share
 from share_dist.models import load_checkpoint, make_model
+from share_dist.recipes import find_recipe
 from share_dist.seeds import derived_seed
 from share_dist.storage import FolderStore
-from share_dist.training import HeldPictures, TrainingConfig, checkpoints, train
+from share_dist.training import HeldPictures, TrainingConfig, checkpoints, require_room, train
 
 pytestmark = pytest.mark.slow
 # Workers cannot import this file, so what it defines travels whole.
@@ -154,11 +156,34 @@ def test_a_training_goes_on_with_other_workers_and_stage(local_ray, plain, tmp_p
 
 def test_more_workers_than_cores_are_refused_with_the_arithmetic_at_once(local_ray, tmp_path):
     started = time.monotonic()
-    with pytest.raises(errors.WorkersLost, match="no room for 4 training workers, each with a core.*has 2 of 2 CPU"):
+    with pytest.raises(errors.NoRoom, match="no room for 4 training workers, each with a core.*has 2 of 2 CPU"):
         train(JOB, FolderStore(tmp_path), HeldPictures(None), TrainingConfig(workers=4))
-    with pytest.raises(errors.WorkersLost, match="each with a core and a GPU.*0 of 0 GPU free"):
+    with pytest.raises(errors.NoRoom, match="each with a core and a GPU.*0 of 0 GPU free"):
         train(JOB, FolderStore(tmp_path), HeldPictures(None), TrainingConfig(use_gpu=True))
     assert time.monotonic() - started < 5
+    assert errors.NoRoom.exit_status == 2, "submit repeats what lost workers end with, and must not repeat this"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"training": TrainingConfig(workers=4, cpus_per_worker=2)}, "room for 4 training workers.*books 2: .*2 of 2"),
+        ({"training": TrainingConfig(cpus_per_worker=3)}, "no room for 1 training workers.*of which it books 3"),
+        ({"training": TrainingConfig(use_gpu=True)}, "each with a core and a GPU"),
+        ({"training": TrainingConfig(labels="share-role=train")}, "training.labels is share-role=train, but no node"),
+        ({"fleet": FleetConfig(labels="share-role=render")}, "fleet.labels is share-role=render, but no node.* none"),
+        ({"fleet": FleetConfig(evaluator_gpus=0.5)}, "fleet.evaluator-gpus is 0.5, but the cluster has no node with"),
+    ],
+)
+def test_what_can_never_fit_is_refused_before_any_view_is_rendered(local_ray, tmp_path, settings, said):
+    with pytest.raises(errors.NoRoom, match=said):
+        run_share(replace(find_recipe("smoke"), **settings), tmp_path / "run")
+    assert not list((tmp_path / "run").rglob("*.parquet"))
+
+
+def test_what_fits_with_fewer_workers_is_not_refused(local_ray):
+    require_room(TrainingConfig(workers=4, min_workers=1), batch_size=64)
+    require_room(TrainingConfig(workers=2, cpus_per_worker=1), batch_size=64)
 
 
 def test_a_cluster_that_stays_busy_ends_in_an_error_not_in_waiting(local_ray, tmp_path):
