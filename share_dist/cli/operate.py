@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def explain(words: list[str]) -> int:
     from share_dist.ops.explain import explanation
 
     options = read_line(ExplainOptions, words, prog="share-dist explain", description=explain.__doc__)
-    findings = find_out(options.address or os.environ.get("RAY_ADDRESS") or "auto")
+    findings = find_out(options.address)
     say(explanation(findings))
     return 0 if all(finding.ok for finding in findings) else 1
 
@@ -127,14 +126,16 @@ class DoctorOptions:
 def doctor(words: list[str]) -> int:
     """Look at everything a run needs, here or on every node, and say what to do about each red line."""
     from share_dist.body import BodyConfig
+    from share_dist.fleet.reach import given_address, naming_origin
     from share_dist.ops.doctor import all_findings, cluster_table, doctor_table, examine
 
     options = read_line(DoctorOptions, words, prog="share-dist doctor", description=doctor.__doc__)
-    address = options.address or os.environ.get("RAY_ADDRESS")
+    address = given_address(options.address)
     if address:
         from share_dist.ops.examine import examine_cluster
 
-        reports = examine_cluster(address, options.out, BodyConfig(folder=options.body_folder))
+        with naming_origin(options.address):
+            reports = examine_cluster(address, options.out, BodyConfig(folder=options.body_folder))
         findings, table = all_findings(reports), cluster_table(reports)
     else:
         findings = examine(options.out)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import secrets
-import shutil
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 # Read when ray is imported; a study of people's cameras should not phone home by default.
@@ -19,12 +16,20 @@ import ray
 
 from share_dist.errors import Finding, WorkersLost
 from share_dist.fleet.config import FleetConfig
-from share_dist.fleet.cores import usable_cores
-from share_dist.fleet.reach import has_autoscaler, no_cluster, reach
+from share_dist.fleet.doors import hush_retries, on_loopback, own_signals
+from share_dist.fleet.preflight import machine_findings
+from share_dist.fleet.reach import (
+    given_address,
+    has_autoscaler,
+    head_address,
+    is_of_this_machine_alone,
+    naming_origin,
+    no_cluster,
+    reach,
+)
+from share_dist.fleet.start import first_line, start_here
 
 NAMESPACE = "share_dist"
-ATTEMPTS = 3
-"""Starts of a Ray on this machine before we give up; each waits half a minute, which a busy machine may need."""
 KEPT_MEMORY = {
     "GLIBC_TUNABLES": ":".join(
         f"glibc.malloc.{name}={value}"
@@ -41,16 +46,20 @@ def connect(config: FleetConfig) -> bool:
     """Make sure that this process is connected to Ray; return whether a Ray was started for it here.
 
     Raises:
-        errors.WorkersLost: Ray did not start here, or no node of the cluster has a core.
+        errors.BadSetting, errors.StorageFull: this machine cannot run Ray, and why.
+        errors.WorkersLost: Ray did not start here in time, or no node of the cluster has a core.
         errors.NoCluster, errors.WrongToken, errors.OtherVersion: the cluster at the address cannot be joined.
     """
     if ray.is_initialized():
         return False
-    address = config.address or os.environ.get("RAY_ADDRESS")
-    if not address:
-        _start_here(config)
+    address = given_address(config.address)
+    if address is None:
+        if not config.worker_output:
+            hush_retries()
+        start_here(config, NAMESPACE)
         return True
-    client = join(address, config.worker_output)
+    with naming_origin(config.address):
+        client = join(address, config.worker_output)
     _require_cores(client)
     return False
 
@@ -61,11 +70,15 @@ def join(address: str, worker_output: bool = False) -> Any:
     Raises:
         errors.NoCluster, errors.WrongToken, errors.OtherVersion, errors.BadSetting: see `reach`.
     """
-    client = reach(address)
+    head = head_address(address)
+    client = reach(head)
+    if not worker_output:
+        hush_retries()
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=worker_output, logging_level=logging.ERROR)
+        with own_signals(), on_loopback() if is_of_this_machine_alone(head) else nullcontext():
+            ray.init(address=address, namespace=NAMESPACE, log_to_driver=worker_output, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise no_cluster(address, _first_line(error)) from error
+        raise no_cluster(address, first_line(error)) from error
     return client
 
 
@@ -82,71 +95,10 @@ def _require_cores(client: Any) -> None:
     )
 
 
-def _start_here(config: FleetConfig) -> None:
-    # Ray warns that it does the safe thing. The mode cannot be set here to spare us that: Ray reads it when imported.
-    setup = logging.getLogger("ray._private.authentication.authentication_token_setup")
-    setup.addFilter(_is_news)
-    token = Path(os.path.expanduser("~/.ray/auth_token"))
-    _require_place_for(token)
-    for attempt in range(ATTEMPTS):
-        try:
-            _init_here(config)
-            break
-        except Exception as error:  # Ray raises a bare Exception when its node is not up within 30 s
-            ray.shutdown()
-            if attempt == ATTEMPTS - 1:
-                raise WorkersLost(
-                    f"Ray did not start on this machine ({_first_line(error)}).\n"
-                    "  Its logs are under /tmp/ray/session_latest/logs. A very busy machine may be too slow: try again."
-                ) from error
-    # Ray writes its token with the usual permissions, which let every user of the machine read it.
-    if token.is_file() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)
-
-
-def _require_place_for(token: Path) -> None:
-    """Give Ray a token for this process and those it starts where it cannot write one: without a home, or to it."""
-    if token.is_file() or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
-        return
-    with contextlib.suppress(OSError):
-        # An account without a home leaves the ~ as it is.
-        if token.is_absolute():
-            token.parent.mkdir(parents=True, exist_ok=True)
-            if os.access(token.parent, os.W_OK):
-                return
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return "Token authentication is enabled" not in record.getMessage()
-
-
-def _init_here(config: FleetConfig) -> None:
-    ray.init(
-        address="local",
-        namespace=NAMESPACE,
-        num_cpus=config.cpus or usable_cores(),
-        object_store_memory=config.object_store_mb * 1_000_000,
-        include_dashboard=False,
-        # Our actors have an environment of their own, so that processes started ahead of them would serve nobody.
-        _system_config={"enable_worker_prestart": False, "prestart_worker_first_driver": False},
-        log_to_driver=config.worker_output,
-        logging_level=logging.ERROR,
-        configure_logging=False,
-    )
-
-
 def check() -> list[Finding]:
     """Say whether Ray can work on this machine."""
     found = tuple(int(part) for part in ray.__version__.split(".")[:2])
     version = Finding(
         "ray", found >= OLDEST, f"version {ray.__version__}", "" if found >= OLDEST else "pip install 'ray>=2.60'"
     )
-    shared = Path("/dev/shm")
-    free_mb = shutil.disk_usage(shared).free / 1e6 if shared.is_dir() else 0.0
-    remedy = "" if free_mb >= 500 else "In Docker add --shm-size=1g; Ray keeps pictures on disk otherwise, slowly."
-    return [version, Finding("shared memory", free_mb >= 500, f"{free_mb:,.0f} MB free in /dev/shm", remedy)]
+    return [version, *machine_findings()]

@@ -6,10 +6,13 @@ import json
 import os
 import platform
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray import exceptions as lost
+from ray._common.network_utils import is_localhost  # pyright: ignore[reportAttributeAccessIssue]
 from ray._private import worker as ray_worker
 from ray._raylet import AuthenticationTokenLoader, GcsClient  # pyright: ignore[reportAttributeAccessIssue]
 from ray.util import get_node_ip_address
@@ -22,6 +25,42 @@ TOKEN_REMEDY = (
     "Copy the head's token to ~/.ray/auth_token (mode 600), or name its file in RAY_AUTH_TOKEN_PATH; "
     "`ray get-auth-token` on the head prints it. RAY_AUTH_MODE must be token on both sides."
 )
+AGENT_REMEDY = (
+    "Most often another Ray on that machine has its port 52365. Stop one of the two, or start this one again with "
+    "`ray start … --dashboard-agent-listen-port=52366`."
+)
+
+
+def given_address(own: str | None) -> str | None:
+    """Return the cluster that a setting names, or else RAY_ADDRESS; None, for `local` too, is a Ray started here."""
+    address = (own or os.environ.get("RAY_ADDRESS") or "").strip()
+    return address if address not in ("", "local") else None
+
+
+@contextmanager
+def naming_origin(own: str | None) -> Iterator[None]:
+    """Say of an error in this block that its address came from RAY_ADDRESS, unless a setting named one."""
+    try:
+        yield
+    except errors.ShareDistError as error:
+        if own or not os.environ.get("RAY_ADDRESS"):
+            raise
+        raise type(error)(
+            f"{error}\n  The address came from the environment: RAY_ADDRESS is {os.environ.get('RAY_ADDRESS')}. "
+            "To run on this machine instead: unset RAY_ADDRESS"
+        ) from error
+
+
+def is_of_this_machine_alone(head: str) -> bool:
+    """Whether the head at host:port listens on loopback only, as that of a Ray does which a run started for itself."""
+    host, _, port = head.rpartition(":")
+    if not is_localhost(host.strip("[]")):
+        return False
+    try:
+        socket.create_connection((get_node_ip_address(), int(port)), ANSWER_S).close()
+    except OSError:
+        return True
+    return False
 
 
 def reach(address: str) -> Any:

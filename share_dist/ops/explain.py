@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping
 
 from share_dist import errors
 from share_dist.errors import Finding
+from share_dist.fleet.reach import given_address, naming_origin
 from share_dist.ops.snapshot import ANSWER_S, NodeState, Snapshot, Wish, take_snapshot
 
 SILENT_S = 30.0
 """A run that lives renews its reservation every few seconds; one silent for longer is dead, or its head was."""
 
 
-def explain(address: str) -> list[Finding]:
-    """Return what holds runs up on the cluster at `address`, likeliest first; one good line when nothing does."""
+def explain(address: str | None) -> list[Finding]:
+    """Return what holds runs up on the cluster at `address`, likeliest first; one good line when nothing does.
+
+    None takes RAY_ADDRESS, or the cluster that this machine belongs to.
+    """
     try:
-        return diagnose(take_snapshot(address))
+        with naming_origin(address):
+            return diagnose(take_snapshot(given_address(address) or "auto"))
     except errors.ShareDistError as error:
         first, *rest = str(error).splitlines()
         return [Finding("head", False, first, " ".join(line.strip() for line in rest))]

@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import ray
+from ray.experimental.internal_kv import _internal_kv_get
 
 import share_dist
 from share_dist.body import BodyConfig, load_body
 from share_dist.errors import Finding, ShareDistError
+from share_dist.fleet.reach import AGENT_REMEDY
 
+_AGENT_STARTS_S = 20.0
+"""How long after its node Ray's agent may be ready, on a busy machine."""
 PACKAGES = ("ray", "torch", "numpy", "numba", "deepspeed")
 """What turns settings into numbers; the rest only moves them."""
 
@@ -57,7 +64,7 @@ def _body_name(config: BodyConfig) -> str:
 
 
 def node_findings() -> list[Finding]:
-    """What a node of a cluster needs beside what every machine needs: a token, and on spot machines the agent."""
+    """What a node of a cluster needs beside what every machine needs: a token, Ray's agent, on spot machines ours."""
     from ray._private.authentication.authentication_utils import is_token_auth_enabled
 
     token = Finding("token", True, "Ray asks for a token")
@@ -65,7 +72,21 @@ def node_findings() -> list[Finding]:
         remedy = "Set RAY_AUTH_MODE=token and the same token on every node before `ray start`; see docs/security.md."
         token = Finding("token", False, "Ray lets everybody in who reaches its ports", remedy)
     runs = "runs" if _agent_runs() else "does not run; only spot machines need it"
-    return [token, Finding("node agent", True, runs)]
+    return [token, _dashboard_agent(), Finding("node agent", True, runs)]
+
+
+def _dashboard_agent() -> Finding:
+    """Whether Ray's own agent of this node serves what starts jobs and reads their logs; Ray goes on without it."""
+    from ray._private.ray_constants import KV_NAMESPACE_DASHBOARD
+    from ray.dashboard.consts import DASHBOARD_AGENT_ADDR_NODE_ID_PREFIX
+
+    node = ray.get_runtime_context().get_node_id()
+    key, deadline = f"{DASHBOARD_AGENT_ADDR_NODE_ID_PREFIX}{node}".encode(), time.monotonic() + _AGENT_STARTS_S
+    while not (found := _internal_kv_get(key, namespace=KV_NAMESPACE_DASHBOARD)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    if found:
+        return Finding("dashboard agent", True, "starts jobs and shows their logs")
+    return Finding("dashboard agent", False, "does not answer: no job can be started here", AGENT_REMEDY)
 
 
 def _agent_runs() -> bool:

@@ -13,7 +13,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from share_dist import errors
-from share_dist.fleet.reach import TOKEN_REMEDY, reach, require_listener
+from share_dist.fleet.reach import TOKEN_REMEDY, given_address, reach, require_listener
 
 ANSWER_S = (5.0, 30.0)
 """How long the Jobs server may take to accept a connection, and to answer; Ray's own client would wait for ever."""
@@ -80,7 +80,7 @@ class JobsServer(JobSubmissionClient):
 
 def dashboard_address(address: str | None) -> str:
     """Return the http address of a cluster's dashboard, which serves the jobs too."""
-    address = address or os.environ.get(_ADDRESS) or os.environ.get("RAY_ADDRESS") or "http://127.0.0.1:8265"
+    address = given_address(address or os.environ.get(_ADDRESS)) or "http://127.0.0.1:8265"
     if address.startswith(("http://", "https://")):
         return address.rstrip("/")
     # Only for someone inside the cluster's network: the head knows where its dashboard listens.

@@ -15,6 +15,7 @@ from pathlib import Path
 from ray.job_submission import JobDetails, JobStatus
 
 from share_dist import errors
+from share_dist.fleet.reach import AGENT_REMEDY
 from share_dist.ops.jobs import JobsServer, died_with_the_machine, has_ended
 from share_dist.ops.upload import EXCLUDES, Upload, look_through
 
@@ -22,6 +23,8 @@ log = logging.getLogger("share_dist")
 
 POLL_S = 2.0
 """Seconds between two looks at a job; its own log has at most a line every ten."""
+_NO_AGENT = "No available agent"
+"""In Ray's answer when no node has an agent that starts jobs."""
 _STOPPED = 130
 """What a shell calls the end of a command that was stopped by its user."""
 
@@ -88,7 +91,7 @@ def submit(submission: Submission, config: SubmitConfig, say: Callable[[str], No
         The exit status of the run's command; 0 without `wait`; 130 when somebody stopped the job.
 
     Raises:
-        errors.BadSetting: the folder cannot be sent, or has no such job.
+        errors.BadSetting: the folder cannot be sent, or has no such job, or the cluster's head cannot start jobs.
         errors.NoCluster, errors.WrongToken: the Jobs server cannot be used, or was away for too long.
         errors.JobLost: the job was killed, or could not be started, more often than `retries`.
     """
@@ -146,6 +149,11 @@ def _send(jobs: JobsServer, submission: Submission, job_id: str, upload: Upload)
     except RuntimeError as error:
         # The answer to a request that arrived may be lost, and somebody else may have typed the same line.
         if jobs.find(job_id) is None:
+            if _NO_AGENT in str(error):
+                raise errors.BadSetting(
+                    f"the cluster at {jobs.address} takes no jobs: the dashboard agent of its head does not answer.\n"
+                    f"  {AGENT_REMEDY}"
+                ) from error
             raise errors.JobLost(
                 f"the Jobs server at {jobs.address} did not take {job_id}: {error}\n"
                 "  See the head's logs/dashboard.log; then run the same line again."

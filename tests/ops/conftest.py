@@ -104,3 +104,13 @@ def bare_head(network):
     cluster = OpsCluster(head, env, dashboard_host=head.address)
     cluster.start()
     return cluster
+
+
+@pytest.fixture
+def head_without_agent(network):
+    """A cluster of a head alone, on a machine where another program has the port of Ray's dashboard agent."""
+    head = network.node(7)
+    head.start(["python", "-m", "http.server", "52365"], log="holder")
+    cluster = OpsCluster(head, {"PYTHONPATH": str(ROOT)}, dashboard_host=head.address)
+    cluster.start()
+    return cluster

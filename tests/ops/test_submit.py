@@ -225,6 +225,21 @@ def test_a_run_survives_the_death_of_its_head(bare_head, project, its_jobs):
 
 
 @pytest.mark.slow
+def test_a_head_whose_agent_found_its_port_taken_is_named(head_without_agent, project, its_jobs):
+    """Two Rays on one machine: the second one's agent does without its server, and Ray's answer is to try later."""
+    second = head_without_agent
+    address = f"http://{second.head.address}:{DASHBOARD_PORT}"
+    env = {"RAY_API_SERVER_ADDRESS": address, "RAY_AUTH_TOKEN": second.env["RAY_AUTH_TOKEN"]}
+    line = Typed(project, "0", "/tmp/began-second", env=env)
+    assert line.ends() == 1, "a traceback, for this line has no command line around it"
+    assert "BadSetting: the cluster at http://" in line.said
+    assert "--dashboard-agent-listen-port=52366" in line.said
+    doctor = second.share_dist("doctor", timeout_s=280)
+    (red,) = re.findall("BAD  dashboard agent.*\\n.*-> (.*)", doctor.stdout)
+    assert "--dashboard-agent-listen-port=52366" in red
+
+
+@pytest.mark.slow
 def test_the_readmes_line_runs_on_the_cluster_from_the_folder_that_was_sent(its_jobs, cluster, shared_bucket):
     out = f"{shared_bucket.uri}/views"
     # One renderer, for each node compiles the kernels of the folder that was sent.
