@@ -130,14 +130,24 @@ def read_index(store: Store) -> dict[str, Any]:
     try:
         card = json.loads(whole.read("index.json"))
         if card["format"] == FORMAT:
+            _require_counts(card)
             return card
         problem = f"its format is {card['format']}, not {FORMAT}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         problem = f"it is not whole ({error})"
     raise errors.DamagedFile(
         f"{stage.uri('index.json')} cannot be used: {problem}.\n"
         "  Make the data set again with `share-dist render` of this release, into another --out."
     )
+
+
+def _require_counts(card: dict[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError unless an index's numbers can be those of a data set."""
+    count, shards, side, body = card["count"], card["shards"], card["render"]["size_px"], card["body_hash"]
+    if not type(count) is type(shards) is type(side) is int or count < 1 or shards != -(-count // SHARD_VIEWS):
+        raise ValueError(f"{count} views in {shards} shards")
+    if not 16 <= side <= 2048 or not isinstance(body, str):
+        raise ValueError(f"pictures of {side} pixels, and body {str(body)[:12]}")
 
 
 def shard_is_done(store: Store, index: int) -> bool:
@@ -184,7 +194,6 @@ def _records_from_tar(data: bytes, source: str, card: dict[str, Any], numbers: r
     rows: dict[int, dict[str, np.ndarray]] = {}
     seen = set[str]()
     try:
-        side = int(card["render"]["size_px"])
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for member in tar:
                 number, kind = _sample_of(member, numbers, seen)
@@ -192,7 +201,7 @@ def _records_from_tar(data: bytes, source: str, card: dict[str, Any], numbers: r
                 assert file is not None
                 row = rows.setdefault(number, {})
                 if kind == "png":
-                    row["image"] = _picture(file.read(), side)
+                    row["image"] = _picture(file.read(), card["render"]["size_px"])
                 elif kind == "npz":
                     row.update(_arrays(file.read()))
                 else:
@@ -212,7 +221,15 @@ def _records_from_tar(data: bytes, source: str, card: dict[str, Any], numbers: r
 
 _DAMAGE = (
     *(tarfile.TarError, zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, StopIteration, SyntaxError),
-    *(EOFError, MemoryError, OverflowError, RecursionError, NotImplementedError, struct.error),
+    *(
+        Image.DecompressionBombError,
+        EOFError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+        NotImplementedError,
+        struct.error,
+    ),
 )
 """What the readers of tar, zip, PNG, arrays and JSON raise on bytes that are none."""
 

@@ -121,6 +121,24 @@ def test_an_index_that_is_something_else_is_refused(tmp_path, content):
         read_index(FolderStore(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": "many"},
+        {"count": 10**15},
+        {"count": -3, "shards": 0},
+        {"count": 2.5, "shards": 1},
+        {"render": {"size_px": 10**6}},
+        {"render": None},
+        {"body_hash": 7},
+    ],
+)
+def test_an_index_whose_numbers_cannot_be_is_refused(tmp_path, card, change):
+    write_index(FolderStore(tmp_path), card | change)
+    with pytest.raises(errors.DamagedFile, match=r"index\.json cannot be used: it is not whole"):
+        next(read_shards(FolderStore(tmp_path)))
+
+
 def test_a_shard_that_lacks_an_array_is_named(tmp_path, card, records, monkeypatch):
     """As the shards of shards-v1 lack `everyday`."""
     store, part, arrays = FolderStore(tmp_path), records.take(range(3)), records.take(range(3)).arrays()
@@ -206,6 +224,7 @@ def npz(save, array) -> bytes:
 OBJECTS, ZEROS = np.array([print], object), np.zeros(1_000_000)
 SPOILT = {
     "large-picture": (".png", lambda: png((9_000, 9_000)), {}, "9000 × 9000 pixels, where 32 × 32"),
+    "larger-picture": (".png", lambda: png((20_000, 10_000)), {}, "exceeds limit"),
     "no-png": (".png", lambda: b"%!PS-Adobe-3.0 EPSF-3.0", {}, "cannot identify"),
     "expanding": (".npz", lambda: npz(np.savez_compressed, ZEROS), {}, "compressed arrays"),
     "pickle": (".npz", lambda: npz(np.savez, OBJECTS), {}, "allow_pickle=False"),
