@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from share_dist import errors
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore
 from share_dist.storage.stores import Store
@@ -25,17 +26,30 @@ def arrow_place(store: Store) -> dict[str, Any]:
     Arrow finds keys by itself, where boto finds them, but no endpoint, region or setting that boto alone understands.
 
     Raises:
-        errors.BucketRefused: the bucket does not say in which region it is.
+        errors.BucketRefused: the bucket does not say in which region it is, or does not take what Arrow asks.
     """
     place = open_store(store.uri())
     if isinstance(place, FolderStore):
         return {"storage_path": place.uri()}
     from share_dist.storage.s3 import S3Store
     from share_dist.storage.s3_dialect import adds_checksums
+    from share_dist.storage.s3_unanswered import without_keys
 
     assert isinstance(place, S3Store)
-    filesystem = arrow_filesystem(_options(place), adds_checksums(place.client))
-    return {"storage_path": place.uri().removeprefix("s3://"), "storage_filesystem": filesystem}
+    filesystem, path = (
+        arrow_filesystem(_options(place), adds_checksums(place.client)),
+        place.uri().removeprefix("s3://"),
+    )
+    try:
+        # What Ray does first, and would raise without a word about what to do.
+        filesystem.create_dir(path)
+    except OSError as error:
+        raise errors.BucketRefused(
+            f"Ray cannot write its own files to {place.uri()}: {without_keys(str(error))}.\n"
+            "  Ray writes by Arrow, which asks by HEAD and sends no Content-MD5: train in a folder, or on another "
+            "server."
+        ) from None
+    return {"storage_path": path, "storage_filesystem": filesystem}
 
 
 def arrow_filesystem(options: dict[str, Any], checksums: bool) -> Any:

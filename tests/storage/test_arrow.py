@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 
+from share_dist import errors
 from share_dist.storage import FolderStore, arrow_place, inside, open_run, open_store
 from share_dist.storage.s3 import S3Store
 from share_dist.studies.bad_s3 import Schedule
@@ -84,3 +85,10 @@ def test_arrow_follows_an_endpoint_with_a_path(bucket, bad_bucket, monkeypatch, 
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint + end)
     write(arrow_place(open_store(bucket)), "state.json")
     assert open_store(bucket).read("state.json") == b"from arrow"
+
+
+@pytest.mark.parametrize("manner", ["HEAD is forbidden", "wants Content-MD5"])
+def test_a_server_that_refuses_what_arrow_asks_is_told_before_ray_starts(bucket, bad_bucket, manner):
+    bad_bucket(Schedule(seed=0, share=0.0)).manners = {manner}
+    with pytest.raises(errors.BucketRefused, match="Ray cannot write its own files to s3://share-dist/"):
+        arrow_place(open_store(bucket))
