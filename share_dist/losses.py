@@ -61,7 +61,7 @@ class LossConfig:
     s = −1 it goes on as a straight line."""
 
     def __post_init__(self) -> None:
-        require_numbers(self, "--losses.")
+        require_numbers(self, "--losses.", endless=tuple(field.name for field in fields(self)))
         for field in fields(self):
             value = getattr(self, field.name)
             if not 0 <= value < float("inf"):
