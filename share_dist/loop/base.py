@@ -49,8 +49,8 @@ def run_base_training(config: RunConfig, out: str | Path) -> str:
     with Fleet(config.fleet, config.body, config.render) as fleet:
         require_room(config.training, config.learning.batch_size)
         run = Run(config, store, fleet)
-        model = train(job, inside(store, "training"), fleet.pictures(plan), config.training)
         reopen_run(store)
+        model = train(job, inside(store, "training"), fleet.pictures(plan), config.training)
         store.overwrite("model.safetensors", model)
         store.overwrite("curve.json", json.dumps(finite(everyday_curve(run)), indent=1).encode())
         store.overwrite("card.json", sealed(finite(card_figures(run, model))))
