@@ -99,7 +99,7 @@ class FolderStore:
     def digest(self, key: str) -> str:
         """Return the SHA-256 of the object's bytes."""
         with open_given(self._path(key)) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]  # it reads into
 
     def list(self, prefix: str = "") -> list[str]:
         """Return the sorted keys of all objects in the folder `prefix`, at any depth."""
