@@ -234,7 +234,7 @@ def require_numbers(
             is_number = isinstance(value, number) and not isinstance(value, bool)
             if not is_number:
                 raise BadSetting(f"{setting} is {value!r}, but it must be a {wanted}.")
-            if entry.name not in endless and not -math.inf < value < math.inf:
+            if entry.name not in endless and not _is_finite(value):
                 raise BadSetting(f"{setting} is {value}, but it must be a finite {wanted}.")
 
 
@@ -272,6 +272,11 @@ def _numbers_in(value: Any, kind: str) -> Iterator[Any]:
         yield value
     elif value is not None and kind in ("tuple[float, ...]", "tuple[int, ...]"):
         yield from value
+
+
+def _is_finite(value: Any) -> bool:
+    """Also of whole numbers that are too large for a float."""
+    return -math.inf < value < math.inf
 
 
 def _short(number: float) -> str:
