@@ -24,7 +24,14 @@ def on_loopback() -> Iterator[None]:
     port: with the usual one, a second Ray on the machine would wait seconds for the port and then do without an agent.
     """
     free_port = functools.partial(parameter.RayParams, dashboard_agent_listen_port=0)
-    with _replaced(ray_constants, "ENABLE_RAY_CLUSTER", False), _replaced(parameter, "RayParams", free_port):
+    with loopback_as_it_is(), _replaced(parameter, "RayParams", free_port):
+        yield
+
+
+@contextmanager
+def loopback_as_it_is() -> Iterator[None]:
+    """Keep Ray from reading 127.0.0.1 as the machine's other address, where a Ray on loopback does not listen."""
+    with _replaced(ray_constants, "ENABLE_RAY_CLUSTER", False):
         yield
 
 

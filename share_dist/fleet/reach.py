@@ -18,6 +18,7 @@ from ray._raylet import AuthenticationTokenLoader, GcsClient  # pyright: ignore[
 from ray.util import get_node_ip_address
 
 from share_dist import errors
+from share_dist.fleet.doors import loopback_as_it_is
 
 ANSWER_S = 5.0
 """How long a machine may take to accept a connection; across the world it takes a third of a second."""
@@ -104,7 +105,8 @@ def head_address(address: str) -> str:
     from ray._private import services  # Ray has no public way to ask which cluster this machine belongs to
 
     try:
-        return services.canonicalize_bootstrap_address_or_die("auto")
+        with loopback_as_it_is():
+            return services.canonicalize_bootstrap_address_or_die("auto")
     except (ConnectionError, ValueError) as error:
         raise no_cluster("auto", "this machine runs no Ray, or several") from error
 
