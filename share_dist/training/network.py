@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import os
 import socket
 import struct
 import sys
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +47,33 @@ def name_interface() -> None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", found)
 
 
-def join_group(config: NodeConfig, address: str, port: int) -> None:
+def meeting_place(address: str, name: str) -> str:
+    """Return where ranks find each other, as torch's `init_method`.
+
+    Rank 0 would listen for the others on every address of its machine. Of a Ray that this machine has to itself, all
+    ranks see one folder, and meet in a file there.
+
+    Args:
+        address: of rank 0, as Ray knows it.
+        name: of a file that does not exist yet.
+    """
+    if not ipaddress.ip_address(address).is_loopback:
+        return "env://"
+    # Imported here, or it would travel with this module by value.
+    from ray._private.worker import global_worker
+
+    node: Any = global_worker.node
+    return f"file://{node.get_session_dir_path()}/{name}"
+
+
+def join_group(config: NodeConfig, address: str, port: int, name: str) -> None:
     """Connect this rank with the others, as Ray Train itself does, over the network that Ray uses.
 
     Args:
         config: how they talk.
         address: of rank 0.
         port: free there.
+        name: see `meeting_place`.
     """
     from ray.train.torch.config import _set_torch_distributed_env_vars, _setup_torch_process_group
 
@@ -59,7 +81,7 @@ def join_group(config: NodeConfig, address: str, port: int) -> None:
     _set_torch_distributed_env_vars()
     os.environ |= {"MASTER_ADDR": address, "MASTER_PORT": str(port)}
     rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    _setup_torch_process_group(config.backend, rank, ranks, "env://", config.timeout_s)
+    _setup_torch_process_group(config.backend, rank, ranks, meeting_place(address, name), config.timeout_s)
 
 
 class _NodeBackend(Backend):
@@ -69,7 +91,7 @@ class _NodeBackend(Backend):
 
     def on_start(self, worker_group: Any, backend_config: NodeConfig) -> None:
         address, port = worker_group.execute_single(0, get_address_and_port)
-        worker_group.execute(join_group, backend_config, address, port)
+        worker_group.execute(join_group, backend_config, address, port, f"ranks-{uuid.uuid4().hex}")
 
     def on_shutdown(self, worker_group: Any, backend_config: NodeConfig) -> None:
         """Do nothing: the ranks' processes end next, and one whose peer is lost would be asked in vain for 30 s."""

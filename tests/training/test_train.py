@@ -200,6 +200,33 @@ class _Holder:
 
 
 @dataclass(frozen=True)
+class WatchedPictures:
+    """Records in memory; each rank writes down where it listens while it trains."""
+
+    records: Any
+    folder: Path
+
+    def feed(self, numbers_by_step, ahead):
+        for step, numbers in enumerate(numbers_by_step):
+            yield self.records.take(numbers)
+            if step == 2:
+                found = psutil.Process().net_connections("tcp")
+                places = [each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN]
+                (self.folder / f"rank-{os.getpid()}").write_text(json.dumps(places))
+
+
+def test_ranks_of_one_machine_listen_on_loopback_alone(local_ray, tmp_path):
+    places = tmp_path / "places"
+    places.mkdir()
+    two = TrainingConfig(workers=2, threads_per_worker=1)
+    train(JOB, FolderStore(tmp_path / "run"), WatchedPictures(records(), places), two)
+    ranks = [json.loads(path.read_text()) for path in places.iterdir()]
+    assert len(ranks) == 2
+    assert all(ranks)
+    assert {place.removeprefix("::ffff:") for place in sum(ranks, [])} == {"127.0.0.1"}
+
+
+@dataclass(frozen=True)
 class HeadlessPictures:
     """Records in memory, and after 13 steps the death of the process that Ray Train itself runs."""
 
