@@ -85,7 +85,7 @@ def read_npy(file: Any, path: Path) -> Any:
         return read_pickle(file, path)
     count = require_size(code, shape)
     content = np.empty(count, code)
-    view, at = memoryview(content).cast("B") if count else memoryview(b""), 0
+    view, at = content.view(np.uint8).data, 0
     while at < len(view):
         if not (got := file.readinto(view[at : at + _PIECE])):
             raise EOFError("the file ends in the middle")

@@ -52,7 +52,7 @@ def _whole_in_digits(line: bytes) -> int | bool:
     return int(line.removesuffix(b"L"))
 
 
-Step = Callable[["Machine"], None]
+Step = Callable[["Machine"], Any]
 
 
 def _sized(length: str, decode: Callable[[Any], Any] = lambda raw: raw) -> Step:
@@ -161,11 +161,11 @@ def _named_by_stack(machine: Machine) -> None:
 
 # The opcodes are described in Python's pickletools.
 STEPS: dict[bytes, Step] = {
-    b"\x80": lambda machine: machine.take(1) and None,
-    b"\x95": lambda machine: machine.take(8) and None,
+    b"\x80": lambda machine: machine.take(1),
+    b"\x95": lambda machine: machine.take(8),
     b"(": _mark,
-    b"0": lambda machine: machine.stack.pop() and None,
-    b"1": lambda machine: machine.since_mark() and None,
+    b"0": lambda machine: machine.stack.pop(),
+    b"1": lambda machine: machine.since_mark(),
     b"2": lambda machine: machine.push(machine.stack[-1]),
     b"N": _pushed(lambda: None),
     b"\x88": _pushed(lambda: True),
@@ -212,7 +212,7 @@ STEPS: dict[bytes, Step] = {
     b"u": lambda machine: _set_items(machine, machine.since_mark()),
     # What is in a set is never asked for.
     b"\x8f": _pushed(lambda: Made(Name("builtins", "set"), ())),
-    b"\x90": lambda machine: machine.since_mark() and None,
+    b"\x90": lambda machine: machine.since_mark(),
     b"\x91": _since_mark(lambda items: Made(Name("builtins", "frozenset"), ())),
     b"c": _named_by_lines,
     b"\x93": _named_by_stack,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from share_dist.body.pickle_names import Name, is_allowed, record
 from share_dist.body.pickle_steps import MOST_ITEM_BYTES, STEPS
@@ -17,7 +18,7 @@ _PIECE = 1 << 20
 _MOST_LINE = 300
 
 
-def read_pickle(file: BinaryIO, path: Path) -> Any:
+def read_pickle(file: io.BufferedIOBase, path: Path) -> Any:
     """Read one pickle of any protocol, Python 2's too, without running anything that it asks for.
 
     Dictionaries keep the items whose keys are strings; what Python 2 called `str` comes as bytes.
@@ -36,7 +37,7 @@ def read_pickle(file: BinaryIO, path: Path) -> Any:
 class Machine:
     """The stack machine that a pickle is written for, with records in place of objects."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: io.BufferedIOBase, path: Path) -> None:
         self.file, self.path = file, path
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 from share_dist import errors
 
@@ -24,7 +24,7 @@ _KINDS = {
 }
 
 
-def open_given(path: Path | str, most_bytes: int | None = None) -> BinaryIO:
+def open_given(path: Path | str, most_bytes: int | None = None) -> io.BufferedReader:
     """Open a file that somebody named, without ever waiting for a pipe's other end.
 
     Raises:
