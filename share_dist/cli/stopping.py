@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -11,6 +12,10 @@ ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what systemd, Docker and Kubernetes send; a terminal that was closed."""
 GRACE_S = 10.0
 """How long a command that was asked to end is left alone to do so. Later it can be asked again, lest it never ends."""
+
+LONGEST_S = 45.0
+"""How long after SIGTERM an ending may take. systemd asks Ray's processes to end too, and Ray waits a minute for them,
+then aborts. Nothing is lost by an end without order: what is stored is whole."""
 
 
 class Stopping:
@@ -43,11 +48,20 @@ class Stopping:
             for number, handler in self._before.items():
                 signal.signal(number, handler)  # pyright: ignore[reportArgumentType]  # it came from getsignal
 
+    def _end_at_last(self) -> None:
+        def end() -> None:
+            time.sleep(LONGEST_S)
+            os._exit(self.status)
+
+        threading.Thread(target=end, name="end at last", daemon=True).start()
+
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._asked_at is not None and time.monotonic() - self._asked_at < GRACE_S:
             return
         if self._asked_at is None:
             self.status = 128 + number
+            if number != signal.SIGINT:
+                self._end_at_last()
         self._asked_at = time.monotonic()
         # Ray Train ends a training in an orderly way at Ctrl-C, by a handler of its own.
         handler = signal.getsignal(signal.SIGINT)

@@ -92,6 +92,16 @@ def test_a_second_signal_does_not_break_off_the_ending(second):
 
 
 @pytest.mark.slow
+def test_an_ending_that_hangs_is_broken_off_with_the_same_status():
+    """As when systemd ended Ray's processes at the same moment, and Ray waits for them."""
+    command = Command(sys.executable, "-c", "import share_dist.cli.stopping as s; s.LONGEST_S = 0.5" + ASLEEP, "60")
+    command.until("begun")
+    command.process.send_signal(signal.SIGTERM)
+    assert command.ends(patience_s=20) == 143
+    assert "ended" not in command.said
+
+
+@pytest.mark.slow
 def test_a_command_under_nohup_outlives_its_terminal():
     command = asleep(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     command.process.send_signal(signal.SIGHUP)
