@@ -38,8 +38,8 @@ TINY = {
     "trials": 3,
     "finalists": 0,
 }
-RUINOUS = 1e15
-"""A learning rate that no training survives."""
+RUINOUS = 10.0
+"""The highest learning rate there is: a weight moves by ten in a step, which no training survives."""
 SPACE = {"learning.learning_rate": {"options": [3e-4, RUINOUS]}, "share.rounds": {"options": [1, 2]}}
 """With this seed the second trial has two rounds, and the third is ruined."""
 
