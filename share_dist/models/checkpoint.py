@@ -38,7 +38,16 @@ def checkpoint_bytes(model: Regressor, card: dict[str, Any]) -> bytes:
         raise ValueError("a checkpoint's card needs 'body_hash': the weights mean nothing on another body")
     own = {"format": FORMAT, "model": model.config.to_json(), "model_hash": model_hash(model)}
     text = json.dumps({**card, **own}, sort_keys=True)
-    return save(_plain_weights(model), metadata={"card": text, "card_hash": _sha256(text)})
+    return _with_metadata(save(_plain_weights(model)), {"card": text, "card_hash": _sha256(text)})
+
+
+def _with_metadata(content: bytes, metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file with metadata in its header, in their order: the library writes them in any."""
+    length = int.from_bytes(content[:8], "little")
+    header = {"__metadata__": metadata, **json.loads(content[8 : 8 + length])}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def blend_checkpoints(start: bytes, end: bytes, share: float) -> bytes:
