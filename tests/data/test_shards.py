@@ -221,7 +221,7 @@ def npz(save, array) -> bytes:
     return sink.getvalue()
 
 
-OBJECTS, ZEROS = np.array([print], object), np.zeros(1_000_000)
+OBJECTS, ZEROS = np.array([len], object), np.zeros(1_000_000)
 SPOILT = {
     "large-picture": (".png", lambda: png((9_000, 9_000)), {}, "9000 × 9000 pixels, where 32 × 32"),
     "larger-picture": (".png", lambda: png((20_000, 10_000)), {}, "exceeds limit"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from share_dist.errors import BadSetting, NoCluster, OtherRun, WorkersLost
-from share_dist.fleet import ClusterNode, Fleet, FleetConfig, cluster, pool_sizes
+from share_dist.fleet import ClusterNode, Fleet, FleetConfig, cluster, pool_sizes, start
 from share_dist.fleet.feed import PictureCache
 from share_dist.fleet.nodes import emptiest
 from share_dist.fleet.progress import ViewProgress
@@ -86,7 +86,7 @@ def test_progress_says_what_was_found_and_does_not_count_it_as_speed():
 def test_a_ray_that_is_slow_to_start_is_tried_again_before_we_give_up(monkeypatch, failures):
     tries = []
 
-    def start(config):
+    def begin(config, namespace):
         tries.append(config)
         if len(tries) <= failures:
             raise Exception("The current node timed out during startup.\nMore about it.")
@@ -94,8 +94,8 @@ def test_a_ray_that_is_slow_to_start_is_tried_again_before_we_give_up(monkeypatc
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
     monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
-    monkeypatch.setattr(cluster, "_init_here", start)
-    if failures < cluster.ATTEMPTS:
+    monkeypatch.setattr(start, "_init_here", begin)
+    if failures < start.ATTEMPTS:
         assert cluster.connect(FleetConfig())
     else:
         with pytest.raises(WorkersLost, match=r"did not start on this machine \(The current node timed out"):
@@ -119,7 +119,8 @@ def test_an_address_of_another_kind_is_refused_with_an_example(monkeypatch, addr
 
 
 def test_the_check_knows_this_machine():
-    assert [finding.name for finding in cluster.check()] == ["ray", "shared memory"]
+    looked_at = ["ray", "Ray's token", "home", "Ray's folder", "Ray's disk", "open files", "loopback", "shared memory"]
+    assert [finding.name for finding in cluster.check()] == looked_at
 
 
 def some_records(numbers):
@@ -137,8 +138,8 @@ def some_records(numbers):
 def test_the_cache_keeps_what_fits_and_hands_out_the_rest_unkept():
     size = sum(array.nbytes for array in some_records(range(10)).arrays().values())
     cache = PictureCache(2 * size)
-    for start in (0, 10, 20):
-        assert set(cache.add(some_records(range(start, start + 10)))) == set(range(start, start + 10))
+    for first in (0, 10, 20):
+        assert set(cache.add(some_records(range(first, first + 10)))) == set(range(first, first + 10))
     assert set(cache.rows) == set(range(20))
     assert cache.used_bytes == 2 * size
 

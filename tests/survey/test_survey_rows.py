@@ -77,7 +77,8 @@ class Failing(torch.nn.Module):
         ("pose", math.nan, "pose"),
         ("betas", math.inf, "betas"),
         ("camera", -math.inf, "camera"),
-        ("pose", 1e30, "body"),
+        # Infinite joints: some builds of LAPACK refuse to align them, others align them to NaN.
+        ("pose", 1e30, "(body|mpjpe_mm)"),
     ],
 )
 def test_a_network_that_answers_no_number_is_stopped_at_its_first_bad_view(
