@@ -118,27 +118,41 @@ def of_session(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
+def a_training(out):
+    """A short base training of a process of its own: the command line and its environment."""
+    line = [sys.executable, "-m", "share_dist.cli", "train", "smoke", "--out", str(out)]
+    return [*line, "--learning.fresh-views", "256"], {**os.environ, "RAY_worker_niceness": "0"}
+
+
+def stop_when_there_is(process, line, env):
+    """Start a command, send it SIGTERM as soon as it has a process of that name, and require an orderly end."""
+    command = Command(*line, env=env)
+    wait_for(lambda: any(process in name(child) for child in of_session(command.process)), 120)
+    children = of_session(command.process)
+    command.process.terminate()
+    assert command.ends() == 143, command.said
+    assert "Stopped. Run the same command again" in command.said
+    assert not {"Traceback", "SIGTERM", "*** "} & set(command.said.split()), command.said
+    wait_for(lambda: not [child for child in children if child.is_running() and name(child)])
+
+
+@pytest.mark.slow
+def test_a_training_that_gets_sigterm_ends_with_its_ray_and_prints_no_stack(tmp_path):
+    stop_when_there_is("RayTrainWorker", *a_training(tmp_path / "run"))
+
+
+@pytest.mark.proof
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_run_that_gets_sigterm_anywhere_ends_with_its_ray_and_the_same_command_goes_on(tmp_path):
     """While Ray starts, while it renders and while it trains; no stack is printed, and the run is whole at last."""
-    out = tmp_path / "run"
-    line = [sys.executable, "-m", "share_dist.cli", "train", "smoke", "--out", str(out)]
-    line += ["--learning.fresh-views", "256"]
-    env = {**os.environ, "RAY_worker_niceness": "0"}
+    line, env = a_training(tmp_path / "run")
     for process in ("gcs_server", "ray::RenderActor", "RayTrainWorker"):
-        command = Command(*line, env=env)
-        wait_for(lambda: any(process in name(child) for child in of_session(command.process)), 120)  # noqa: B023
-        children = of_session(command.process)
-        command.process.terminate()
-        assert command.ends() == 143, command.said
-        assert "Stopped. Run the same command again" in command.said
-        assert not {"Traceback", "SIGTERM", "*** "} & set(command.said.split()), command.said
-        wait_for(lambda: not [child for child in children if child.is_running() and name(child)])  # noqa: B023
+        stop_when_there_is(process, line, env)
     command = Command(*line, env=env)
     assert command.ends(200) == 0, command.said
     assert "infinite retries" not in command.said
-    assert (out / "model.safetensors").is_file()
+    assert (tmp_path / "run/model.safetensors").is_file()
 
 
 def name(process):

@@ -234,6 +234,12 @@ def test_a_head_whose_agent_found_its_port_taken_is_named(head_without_agent, pr
     assert line.ends() == 1, "a traceback, for this line has no command line around it"
     assert "BadSetting: the cluster at http://" in line.said
     assert "--dashboard-agent-listen-port=52366" in line.said
+
+
+@pytest.mark.proof
+@pytest.mark.slow
+def test_the_doctor_names_a_head_whose_agent_found_its_port_taken(head_without_agent):
+    second = head_without_agent
     doctor = second.share_dist("doctor", timeout_s=280)
     (red,) = re.findall("BAD  dashboard agent.*\\n.*-> (.*)", doctor.stdout)
     assert "--dashboard-agent-listen-port=52366" in red
