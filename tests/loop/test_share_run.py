@@ -92,6 +92,10 @@ def rows(out: Path, surveys: str = "judge-*") -> dict[str, dict[str, list]]:
     return {str(path.relative_to(out)): parquet.read_table(path).to_pydict() for path in files}
 
 
+# The first of them makes the run, on a machine that does other tests too.
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run that nobody disturbed."""
