@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 
 from PIL import Image
 
-from share_dist.scene.colours import conversion, strips
+from share_dist.scene.colours import Stored, conversion, stored_in, strips
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "PPM")
 """What is opened, whatever a file's name says. Others stay closed: Pillow hands PostScript, for one, to Ghostscript."""
@@ -63,14 +63,19 @@ _STRANGERS = (
     (b"<html", 0, "a web page"),
     (b"version https://git-lfs", 0, "a Git LFS pointer: run `git lfs pull`"),
     (b"PK\x03\x04", 0, "a ZIP archive"),
+    (b"II*\0", 0, "a camera's raw file, or a TIFF of numbers that are not read"),
+    (b"MM\0*", 0, "a camera's raw file, or a TIFF of numbers that are not read"),
 )
+
+_MOST_TEXT_BYTES = 32 << 20
+"""Compressed text and colour profiles in a PNG: Pillow stops at 1 MB, which a picture that was edited for long has."""
 
 _alone = threading.Lock()
 
 # Sizes are refused here, below the one at which Pillow warns of some.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# Damaged EXIF turns nothing, as in a viewer.
-warnings.filterwarnings("ignore", "Corrupt EXIF data")
+# Damaged EXIF turns nothing, as in a viewer, and other remarks beside the pixels are left alone.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class NotShown(ValueError):
@@ -92,6 +97,9 @@ def decoded(file: IO[bytes]) -> Decoded:
     Raises:
         NotShown: the file is no picture that can be read, is damaged, or too small or too large.
     """
+    from PIL import PngImagePlugin
+
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _MOST_TEXT_BYTES)
     try:
         with Image.open(file, formats=FORMATS) as image:
             _require_size(image)
@@ -152,6 +160,7 @@ def _stranger(file: IO[bytes]) -> str:
 def _shown(image: Image.Image) -> Image.Image:
     if image.format in ("JPEG", "MPO") and image.width * image.height > _HALVED_PIXELS:
         image.draft(None, (image.width // 2, image.height // 2))
+    stored = stored_in(image)
     # Before anything else is asked: PNG keeps its EXIF behind the pixels, and TIFF turns itself.
     image.load()
     orientation = _orientation(image)
@@ -160,12 +169,12 @@ def _shown(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and not image.info.keys() & {"icc_profile", "transparency"}:
         shown = image.reduce(shrink) if shrink > 1 else image.copy()
     else:
-        shown = _converted(image, shrink)
+        shown = _converted(image, stored, shrink)
     return shown if turn is None else shown.transpose(turn)
 
 
-def _converted(image: Image.Image, shrink: int) -> Image.Image:
-    convert = conversion(image)
+def _converted(image: Image.Image, stored: Stored, shrink: int) -> Image.Image:
+    convert = conversion(image, stored)
     shown = Image.new("RGB", (-(-image.width // shrink), -(-image.height // shrink)))
     for top, strip in strips(image, shrink):
         rgb = convert(strip)

@@ -44,17 +44,17 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def png(depth: int, kind: int, pixel: bytes, *more: bytes, size=SIZE) -> bytes:
+def png(depth: int, kind: int, pixel: bytes, *more: bytes, size=SIZE, pixels: int = 1) -> bytes:
     """A PNG of one colour, of depths that Pillow does not write."""
     head = struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, 0)
-    rows = zlib.compress((b"\0" + pixel * size[0]) * size[1])
+    rows = zlib.compress((b"\0" + pixel * (size[0] // pixels)) * size[1])
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
-def tiff(order: str, bits: int, pixel: bytes, photometric: int, tile: int = 0) -> bytes:
+def tiff(order: str, bits: int, pixel: bytes, photometric: int, tile: int = 0, pixels: int = 1) -> bytes:
     """A TIFF of one colour, in either order of bytes; with `tile`, one that promises tiles of that side."""
-    end, channels = "<" if order == "II" else ">", len(pixel) * 8 // bits
-    data = pixel * (SIZE[0] * SIZE[1])
+    end, channels = "<" if order == "II" else ">", len(pixel) * 8 // bits // pixels
+    data = pixel * (SIZE[0] * SIZE[1] // pixels)
     tags = [(256, SIZE[0]), (257, SIZE[1]), (258, bits), (259, 1), (262, photometric), (277, channels)]
     tags += (
         [(322, tile), (323, tile), (324, 8), (325, len(data))] if tile else [(273, 8), (278, SIZE[1]), (279, len(data))]
@@ -102,8 +102,14 @@ GREY16 = struct.pack(">H", 30_000)
         saved(Image.fromarray(np.full((48, 64), 30_000, np.int32)), "TIFF"),
         saved(Image.fromarray(np.full((48, 64), 30_000 / 65_535, np.float32)), "TIFF"),
         b"P5 64 48 65535\n" + GREY16 * 64 * 48,
+        tiff("II", 16, struct.pack("<H", 65_535 - 30_000), 0),
+        tiff("II", 12, b"\x75\x37\x53", 1, pixels=2),
+        tiff("II", 32, struct.pack("<I", 30_000 << 16), 1),
     ],
-    ids=["png", "png-alpha", "tiff-little", "tiff-big", "tiff-32", "tiff-float", "pgm"],
+    ids=[
+        *("png", "png-alpha", "tiff-little", "tiff-big", "tiff-32", "tiff-float", "pgm"),
+        *("tiff-negative", "tiff-12", "tiff-unsigned"),
+    ],
 )
 def test_grey_of_16_bits_and_more_keeps_its_brightness(content):
     assert colour(content) == pytest.approx((117, 117, 117), abs=1)
@@ -154,11 +160,19 @@ def palette(*colours) -> Image.Image:
         saved(Image.new("RGB", SIZE, RED), "PNG", transparency=RED),
         saved(Image.new("L", SIZE, 9), "PNG", transparency=9),
         png(16, 0, GREY16, chunk(b"tRNS", GREY16)),
+        png(4, 0, b"\x77", chunk(b"tRNS", b"\0\x07"), pixels=2),
+        png(2, 0, b"\x55", chunk(b"tRNS", b"\0\x01"), pixels=4),
+        png(16, 2, b"\0\0\0\0\0\xc8", chunk(b"tRNS", b"\0\0\0\0\0\xc8")),
         png(16, 2, struct.pack(">HHH", *RGB16), chunk(b"tRNS", struct.pack(">HHH", *RGB16))),
     ],
 )
 def test_the_colour_behind_full_transparency_never_shows(content):
     assert colour(content) == (255, 255, 255)
+
+
+def test_long_texts_beside_the_pixels_refuse_no_picture():
+    """Editors write their history there."""
+    assert colour(png(8, 2, b"\1\2\3", chunk(b"zTXt", b"history\0\0" + zlib.compress(bytes(3 << 20))))) == (1, 2, 3)
 
 
 def test_half_transparency_is_mixed_with_white():
