@@ -36,14 +36,14 @@ _HELD_BYTES = 128 << 20
 _MOST_KEPT_BYTES = 8 << 30
 """Four thousand photos."""
 
-_FREE_FRACTION = 0.1
-"""A tenth of the disk is left to others."""
+_FREE_FRACTION, _FREE_BYTES = 0.1, 8 << 30
+"""A tenth of the disk is left to others, of a large one this much."""
 
 _UNUSED_S = 86_400.0
 """What was used since yesterday does not go when others come, or a folder too large would push out itself."""
 
 _HEAD = struct.Struct("<4sII")
-_MAGIC = b"SDP1"
+_MAGIC = b"SDP2"
 _one_writer = threading.Lock()
 
 
@@ -188,7 +188,7 @@ def _keep(sha256: str, picture: Image.Image) -> bool:
 def _make_room(folder: Path, size: int) -> bool:
     """Delete what was longest unused until `size` more bytes fit; return whether they do."""
     disk = shutil.disk_usage(folder)
-    if disk.free - size < _FREE_FRACTION * disk.total:
+    if disk.free - size < min(_FREE_FRACTION * disk.total, _FREE_BYTES):
         return False
     found = []
     for entry in os.scandir(folder):

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .bmp .dib .gif .tif .tiff .avif .ppm .pgm .pbm .pnm".split()
+    ".jpg .jpeg .jpe .jif .jfi .jfif .mpo .png .apng .webp .bmp .dib .gif .tif .tiff .avif .ppm .pgm .pbm .pnm".split()
 )
 
 UNREAD_ENDINGS = frozenset(
-    ".heic .heif .hif .jxl .jp2 .j2k .jpf .jpx .svg .svgz .psd .psb .xcf .ai .eps .exr .hdr .tga .pcx .ico .icns "
-    ".dds .raw .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .raf .orf .rw2 .pef .srw .x3f".split()
+    ".heic .heif .hif .heics .heifs .avci .jxl .jp2 .j2k .j2c .jpc .jpf .jpx .jxr .wdp .hdp .qoi .pam .pfm .svg "
+    ".svgz .psd .psb .xcf .ai .eps .exr .hdr .tga .pcx .ico .icns .dds .raw .cr2 .cr3 .crw .nef .nrw .arw .srf "
+    ".sr2 .dng .raf .orf .rw2 .pef .srw .x3f .3fr .fff .iiq .mef .mos .mrw .erf .kdc .dcr .rwl .gpr".split()
 )
 """Pictures of kinds that are not read. Left out without a word, most of somebody's photos could be missing."""
 
-_NOT_ENTERED = {"__MACOSX", "@eaDir", "lost+found"}
-"""Folders of previews and remnants that systems make beside somebody's pictures."""
+_NOT_ENTERED = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "RECYCLER", "#recycle", "System Volume Information"}
+"""Folders of previews, remnants and deleted files that systems make beside somebody's pictures."""
 
 Stamp = tuple[int, int, int]
 """Size in bytes, and when content and entry changed last, in ns: while these stay, so does the content."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,9 @@ from share_dist.scene.kept import Checked, check_picture, is_kept, kept_in
 from share_dist.scene.listing import ENDINGS, Listing, Stamp, list_folder
 
 log = logging.getLogger("share_dist")
+
+_ADDRESS = re.compile(r"(?:^|/)([a-z][a-z0-9+.-]+:/)(.*)", re.IGNORECASE | re.DOTALL)
+"""An address as a path has it, with one slash for two."""
 
 _MOST_NAMED = 20
 _MOST_THREADS = 4
@@ -54,6 +58,11 @@ def find_pictures(folder: Path) -> tuple[Picture, ...]:
     try:
         found = list_folder(folder)
     except (FileNotFoundError, NotADirectoryError) as error:
+        if address := _ADDRESS.search(str(folder)):
+            raise BadBackgrounds(
+                f"The background folder {address[1]}/{address[2]} is an address, but pictures are read from a folder.\n"
+                "  Copy them to the same path on every node, and set scene.background_folder to it."
+            ) from error
         raise BadBackgrounds(
             f"The background folder {folder} does not exist or is no folder.\n"
             "  Set scene.background_folder to a folder of pictures, or leave it out for painted backgrounds."
@@ -89,7 +98,18 @@ def _checked(folder: Path, files: tuple[tuple[str, Stamp], ...]) -> tuple[tuple[
                 faults[name] = result
             else:
                 good[name] = (stamps[name], result)
+    _warn_of_unkept([about.sha256 for _, about in good.values() if about.large])
     return tuple(Picture(name, good[name][1].sha256) for name, _ in files if name in good), faults
+
+
+def _warn_of_unkept(large: list[str]) -> None:
+    lost, place = sum(not is_kept(sha256) for sha256 in large), kept_in()
+    if lost:
+        why = f"{place} has no room" if place else "no folder for them can be written"
+        log.warning(
+            f"{lost:,} of {len(large):,} large background pictures are not kept reduced, for {why}: they may be "
+            "decoded again for each view. Set XDG_CACHE_HOME to a folder that has room."
+        )
 
 
 def _try(path: Path) -> Checked | str:

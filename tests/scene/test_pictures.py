@@ -79,6 +79,7 @@ def test_what_systems_leave_beside_pictures_is_skipped(tmp_path):
         "notes.txt",
         "__MACOSX/._good.jpg",
         "@eaDir/good.jpg",
+        "$RECYCLE.BIN/good.jpg",
         ".t/x.jpg",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -129,6 +130,10 @@ def test_all_that_cannot_be_used_is_named_at_once_with_its_reason(tmp_path):
     ):
         assert words in message
     assert "good.jpg" not in message
+
+
+def test_a_bucket_is_no_folder_and_called_what_it_is():
+    assert "s3://bucket/pictures is an address" in refusal(Path("s3://bucket/pictures").absolute())
 
 
 def test_of_many_faulty_files_some_are_named_and_all_counted(tmp_path):
@@ -197,7 +202,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, cache, decodes, damage):
     assert len(decodes) >= 2
 
 
-def test_where_nothing_can_be_kept_pictures_are_held_in_memory(tmp_path, monkeypatch, decodes):
+def test_where_nothing_can_be_kept_pictures_are_held_in_memory(tmp_path, monkeypatch, decodes, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
     monkeypatch.setattr(kept.tempfile, "gettempdir", lambda: "/proc")
     path = photo(tmp_path / "photo.jpg")
@@ -205,6 +210,7 @@ def test_where_nothing_can_be_kept_pictures_are_held_in_memory(tmp_path, monkeyp
     for _ in range(3):
         open_picture(str(path), found.sha256)
     assert decodes == ["photo.jpg"] * 2
+    assert "1 of 1 large background pictures are not kept reduced" in caplog.text
 
 
 def test_a_strangers_link_in_the_temporary_folder_is_not_followed(tmp_path, monkeypatch):
