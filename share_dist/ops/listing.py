@@ -20,6 +20,7 @@ from share_dist.storage import (
     Entry,
     FolderStore,
     Store,
+    for_many_reads,
     inside,
     manifest_files,
     open_store,
@@ -92,7 +93,7 @@ def look(uri: str) -> tuple[list[StoredRun], list[StoredRun]]:
     Raises:
         errors.BadSetting, errors.BucketRefused: it is no place that can be listed.
     """
-    store, entries, troubles = look_below(open_store(uri))
+    store, entries, troubles = look_below(for_many_reads(open_store(uri)))
     configs = [entry for entry in entries if entry.key.rpartition("/")[2] == CONFIG]
     found = {each.root: each for each in together(lambda entry: _settings(store, entry), configs)}
     known = {root: each for root, each in found.items() if each.command is not None or each.problem is not None}

@@ -25,6 +25,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
 Keys and endpoint of a bucket come from boto's own chain and stand in no setting, file or message of ours.
 """
 
+from share_dist.storage.address import for_many_reads as for_many_reads
 from share_dist.storage.address import open_store as open_store
 from share_dist.storage.address import read_address as read_address
 from share_dist.storage.arrow import arrow_place as arrow_place

@@ -13,6 +13,8 @@ import botocore.session
 from boto3.session import Session
 from botocore.config import Config
 
+from share_dist.storage.s3_listing import read_page
+
 _AWS = re.compile(r"(.+\.)?(amazonaws\.(com|com\.cn|eu)|api\.aws)")
 _AWS_ITSELF = re.compile(r"s3[.-]([a-z0-9.-]+\.)?(amazonaws\.(com|com\.cn|eu)|api\.aws)")
 _CHECKSUMS = {
@@ -50,6 +52,7 @@ def client_for(config: Config) -> Any:
             client = session.client("s3", config=config.merge(plain))
         if not adds_checksums(client):
             client.meta.events.register("before-sign.s3.DeleteObjects", _prefer_md5)
+    client.meta.events.register("before-parse.s3.ListObjectsV2", read_page)
     return client
 
 

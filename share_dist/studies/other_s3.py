@@ -25,6 +25,7 @@ Manner = Literal[
     "bucket in its host",  # takes every path for a key of the bucket
     "behind a path",  # a gateway that takes /behind/a/gateway off every path
     "wants region eu-west-1",  # 400 AuthorizationHeaderMalformed to other signatures
+    "one key a page",
     "redirects",  # 307 with the bucket's region
     "too many requests",  # 429 to the first request of each kind and object
     "no abort",  # 403 to the end of an upload in parts
@@ -158,6 +159,8 @@ def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:
     if "ignores conditions" in manners or ("ignores conditions of parts" in manners and request.completes_parts):
         kept = {name: value for name, value in request.headers.items() if name not in _CONDITIONS}
         request = replace(request, headers=kept) if request.method in ("PUT", "POST") else request
+    if "one key a page" in manners and "list-type" in request.query:
+        request = replace(request, path=f"{request.path}&max-keys=1")
     if "behind a path" in manners:
         request = replace(request, path=request.path.removeprefix("/behind/a/gateway"))
     if {"wants the bucket in its host", "bucket in its host"} & manners:

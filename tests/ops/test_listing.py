@@ -226,6 +226,19 @@ def test_a_bucket_is_asked_for_one_object_a_run_and_many_at_once(bucket, bad_buc
     assert len(proxy.log) <= 21
 
 
+def test_a_bucket_lists_the_same_through_any_network_from_any_region_and_in_pages_of_one(bucket, bad_bucket, hurry):
+    for index in range(8):
+        put_run(open_store(bucket), f"run {index}+é%2F")
+    wanted = look(bucket)
+    proxy = bad_bucket(Schedule(seed=3, share=0.3))
+    assert look(bucket) == wanted
+    assert proxy.counts["requests"] > proxy.counts.total() - proxy.counts["requests"] > 0
+    proxy.begin(Schedule(seed=0, share=0.0))
+    proxy.manners = {"wants region eu-west-1", "one key a page"}
+    assert look(bucket) == wanted
+    assert sum(path.endswith("/config.json") for _, path in proxy.log) == 8
+
+
 def test_the_table_widens_for_what_is_long_and_stays_a_line_each():
     rows = [
         listing.StoredRun(uri=f"/x/{name}", command=name, stage="finished", bytes=1, changed=0.0)
