@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from share_dist import errors
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore
-from share_dist.storage.stores import Store
+from share_dist.storage.stores import MACHINERY, Store
 
 if TYPE_CHECKING:
     from share_dist.storage.s3 import S3Store
@@ -40,15 +41,21 @@ def arrow_place(store: Store) -> dict[str, Any]:
         arrow_filesystem(_options(place), adds_checksums(place.client)),
         place.uri().removeprefix("s3://"),
     )
+    trial = f"{MACHINERY}probe-{uuid.uuid4().hex}-arrow"
     try:
         # What Ray does first, and would raise without a word about what to do.
-        filesystem.create_dir(path)
+        with filesystem.open_output_stream(f"{path}/{trial}") as file:
+            file.write(b"1")
+        with filesystem.open_input_stream(f"{path}/{trial}") as file:
+            file.read()
     except OSError as error:
         raise errors.BucketRefused(
             f"Ray cannot write its own files to {place.uri()}: {without_keys(str(error))}.\n"
             "  Ray writes by Arrow, which asks by HEAD and sends no Content-MD5: train in a folder, or on another "
             "server."
         ) from None
+    finally:
+        place.remove([trial])
     return {"storage_path": path, "storage_filesystem": filesystem}
 
 
@@ -64,6 +71,9 @@ def arrow_filesystem(options: dict[str, Any], checksums: bool) -> Any:
     class Buckets(S3FileSystem):
         def __reduce__(self) -> tuple[Any, ...]:
             return arrow_filesystem, (options, checksums)
+
+        def create_dir(self, path: str, *, recursive: bool = True) -> None:
+            """Do nothing: no bucket has folders, and Arrow would ask for all of it, which keys for a prefix may not."""
 
         def delete_dir(self, path: str) -> None:
             """Delete a folder; by boto, since Arrow knows bulk deletes alone, with a checksum that few servers know."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from share_dist import errors
 from share_dist.storage.folder import other_bytes
@@ -69,7 +69,7 @@ class S3Store:
             try:
                 return fetch(self.place(key), most_bytes)
             except Exception as error:
-                if error_code(error) in ABSENT:
+                if self._is_absent(key, error):
                     raise FileNotFoundError(f"there is no {self.uri(key)}") from None
                 raise
 
@@ -154,9 +154,26 @@ class S3Store:
             try:
                 return look(self.place(key))
             except Exception as error:
-                if error_code(error) in ABSENT:
+                if self._is_absent(key, error):
                     return None
                 raise
+
+    def _is_absent(self, key: str, error: Exception) -> bool:
+        """Whether an error means that there is no such object.
+
+        Servers say of what is absent that it is forbidden where one may not list; some do so too where one may list
+        this prefix alone. A listing of it tells.
+        """
+        if error_code(error) not in {"AccessDenied", "403"}:
+            return error_code(error) in ABSENT
+        place = self.place(key)
+        try:
+            page = patiently(
+                lambda: self.client.list_objects_v2(Bucket=self.bucket, Prefix=place.key, MaxKeys=1), self.patience
+            )
+        except (BotoCoreError, ClientError):
+            return False
+        return all(item["Key"] != place.key for item in page.get("Contents", []))
 
     def place(self, key: str) -> Place:
         """Return where an object lies, with the client that reaches it."""

@@ -244,6 +244,9 @@ def _answer(request: BaseHTTPRequestHandler, proxy: BadS3, fault: str | None, bo
     if fault == "lose the answer":
         request.close_connection = True
         return
+    own = other_s3.instead(proxy.manners, asked, status)
+    if own:
+        status, headers, data = own.status, own.headers, own.body
     _send(request, status, headers, data, cut=fault == "truncate")
 
 

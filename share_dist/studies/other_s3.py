@@ -19,6 +19,8 @@ Manner = Literal[
     "ignores conditions of parts",
     "HEAD is forbidden",
     "HEAD is not allowed",
+    "HEAD of the bucket is forbidden",  # as AWS does to keys that may list one prefix
+    "absent is forbidden",  # 403 to GET and HEAD of what is not there, as Ceph does to such keys
     "no parts",
     "error in a 200",  # to the first request that would complete an upload in parts
     "wants the bucket in its host",  # 403 SecondLevelDomainForbidden, as Alibaba OSS does
@@ -129,6 +131,9 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "bulk delete is not allowed": "delete" in query and Answer(405, "MethodNotAllowed"),
         "no conditions": writes and request.has(*_CONDITIONS) and Answer(501, "NotImplemented", _HEADER),
         "HEAD is forbidden": head and Answer(403, "AccessDenied"),
+        "HEAD of the bucket is forbidden": head
+        and urlsplit(request.path).path.strip("/") == bucket
+        and Answer(403, "AccessDenied"),
         "HEAD is not allowed": head and Answer(405, "MethodNotAllowed"),
         "no parts": "uploads" in query and Answer(501, "NotImplemented", "Multipart is not implemented."),
         "error in a 200": request.completes_parts and first and Answer(200, "InternalError", "Please try again."),
@@ -152,6 +157,12 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "full": request.method == "PUT" and Answer(507, "XMinioStorageFull", "No space is left."),
     }
     return {manner: found or None for manner, found in answers.items()}
+
+
+def instead(manners: set[Manner], request: Request, status: int) -> Answer | None:
+    """Return what a server of these manners answers where S3's answer has this status; None for the same."""
+    is_absent = status == 404 and request.method in ("GET", "HEAD") and not request.query
+    return Answer(403, "AccessDenied") if is_absent and "absent is forbidden" in manners else None
 
 
 def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:

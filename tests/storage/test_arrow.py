@@ -44,26 +44,38 @@ def test_an_endpoint_in_a_profile_is_found_too(bucket, bucket_server, tmp_path, 
 def test_folders_that_arrow_marks_with_empty_objects_are_no_objects_and_go_with_the_folder(bucket):
     store = open_store(bucket)
     assert isinstance(store, S3Store)
-    place = arrow_place(store)
-    place["storage_filesystem"].create_dir(f"{place['storage_path']}/ray/empty", recursive=True)
+    for marker in ("", "ray/", "ray/empty/"):
+        store.client.put_object(Bucket=store.bucket, Key=f"{store.prefix}/{marker}")
     assert store.list() == []
     store.write_once("ray/state", b"1")
     store.delete("ray")
     # What is left marks the place itself.
-    assert [entry.key for entry in store._all("")] in ([""], [])
+    assert [entry.key for entry in store._all("")] == [""]
+
+
+def test_arrow_makes_no_folders_and_leaves_nothing_of_its_trial(bucket):
+    store = open_store(bucket)
+    assert isinstance(store, S3Store)
+    place = arrow_place(store)
+    place["storage_filesystem"].create_dir(f"{place['storage_path']}/ray/empty", recursive=True)
+    assert store._all("") == []
 
 
 def test_a_folder_is_given_as_its_path(tmp_path):
     assert arrow_place(inside(FolderStore(tmp_path), "training")) == {"storage_path": f"{tmp_path}/training"}
 
 
-@pytest.mark.parametrize("manner", ["refuses checksums", "no bulk delete", "wants region eu-west-1"])
+@pytest.mark.parametrize(
+    "manner",
+    ["refuses checksums", "no bulk delete", "wants region eu-west-1", "HEAD of the bucket is forbidden"],
+)
 def test_arrow_writes_and_deletes_on_a_server_that(bucket, bad_bucket, manner):
     """Also after it has travelled to another process, twice, as from a driver to a controller to a rank."""
     bad_bucket(Schedule(seed=0, share=0.0)).manners = {manner}
     place = arrow_place(open_store(bucket))
     for _ in range(2):
         place["storage_filesystem"] = pickle.loads(pickle.dumps(place["storage_filesystem"]))
+    place["storage_filesystem"].create_dir(f"{place['storage_path']}/checkpoint")
     write(place, "checkpoint/weights")
     write(place, "state.json")
     place["storage_filesystem"].delete_dir(f"{place['storage_path']}/checkpoint")

@@ -43,7 +43,7 @@ NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD i
     "manner",
     [
         *("refuses checksums", "wants Content-MD5", "no bulk delete", "bulk delete is InvalidArgument"),
-        *("HEAD is forbidden", "error in a 200", "wants region eu-west-1", "too many requests"),
+        *("HEAD is forbidden", "absent is forbidden", "error in a 200", "wants region eu-west-1", "too many requests"),
         *(pytest.param(manner, marks=pytest.mark.slow) for manner in NEAR_DOUBLES),
     ],
 )
