@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from share_dist import errors
+from share_dist.masking import without_password
 from share_dist.storage.folder import FolderStore
 from share_dist.storage.given import MOST_BYTES, read_given
 from share_dist.storage.stores import Store
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from share_dist.storage.s3 import S3Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NEARLY = re.compile(r"(s3:(?!/)|arn:aws)", re.IGNORECASE)
+"""What would be a folder's name, and was meant for a bucket."""
 
 
 def open_store(uri: str | Path) -> Store:
@@ -25,13 +28,16 @@ def open_store(uri: str | Path) -> Store:
     """
     # pathlib folds 's3://x' to 's3:/x', so look at one slash only.
     scheme, found, rest = str(uri).partition(":/")
+    if _NEARLY.match(str(uri)):
+        raise errors.BadSetting(f"{uri} is no address of a bucket.\n  Write it as s3://bucket/folder.")
     if not found or "/" in scheme:
         return FolderStore(uri)
+    shown, scheme = without_password(str(uri)), scheme.lower()
     if scheme == "file":
         return FolderStore("/" + rest.lstrip("/"))
     if scheme != "s3":
         raise errors.BadSetting(
-            f"the address is {uri}, but {scheme}:// is not supported; folders and s3:// are.\n"
+            f"the address is {shown}, but {scheme}:// is not supported; folders and s3:// are.\n"
             "  Give a folder, such as runs/demo, or s3://bucket/runs/demo; buckets of other clouds speak S3 too, with "
             "AWS_ENDPOINT_URL set to theirs."
         )
@@ -41,10 +47,10 @@ def open_store(uri: str | Path) -> Store:
     bucket, _, prefix = rest.strip("/").partition("/")
     if not _BUCKET.fullmatch(bucket) or ".." in prefix.split("/"):
         raise errors.BadSetting(
-            f"the address is {uri}, but a bucket's name has 3 to 63 small letters, digits, dots and hyphens, and no "
+            f"the address is {shown}, but a bucket's name has 3 to 63 small letters, digits, dots and hyphens, and no "
             "folder below it is called '..'.\n  Write it as s3://bucket/folder."
         )
-    return S3Store(bucket=bucket, prefix="/".join(part for part in prefix.split("/") if part))
+    return S3Store(bucket=bucket, prefix="/".join(part for part in prefix.split("/") if part not in ("", ".")))
 
 
 def for_many_reads(store: Store) -> Store:

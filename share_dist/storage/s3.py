@@ -18,7 +18,7 @@ from share_dist.storage.s3_dialect import adds_checksums
 from share_dist.storage.s3_errors import Asking, asking
 from share_dist.storage.s3_transfer import DIGEST, Place, fetch, look, refuses_condition, send
 from share_dist.storage.s3_unanswered import endpoint_setting, without_keys
-from share_dist.storage.stores import Entry, key_parts, manifests_and_others
+from share_dist.storage.stores import Entry, is_plain, key_parts, manifests_and_others
 
 _HEADERS = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}
 _DELETED_AT_ONCE = 1000
@@ -107,8 +107,8 @@ class S3Store:
 
     def entries(self, prefix: str = "") -> list[Entry]:
         """Return what `list` does, with sizes and times."""
-        # Arrow, which writes Ray's own files, marks folders with empty objects whose names end in a slash.
-        return [entry for entry in self._all(prefix) if entry.key and not entry.key.endswith("/")]
+        # Others mark folders with empty objects whose names end in a slash, or have parts that no path has.
+        return [entry for entry in self._all(prefix) if is_plain(entry.key)]
 
     def delete(self, prefix: str) -> None:
         """Delete the folder `prefix`, manifests first."""

@@ -152,6 +152,12 @@ def key_parts(key: str) -> tuple[str, ...]:
     return parts
 
 
+def is_plain(key: str) -> bool:
+    """Whether an object of this name in a bucket can be reached by a key of ours: a path with no empty part or dots."""
+    whole = f"/{key}/"
+    return not any(part in whole for part in ("//", "/./", "/../"))
+
+
 def manifests_and_others(keys: Iterable[str]) -> tuple[list[str], list[str]]:
     """Part keys into what is to be deleted first and what may go then, so that no interruption leaves half a stage."""
     manifests, others = [], []

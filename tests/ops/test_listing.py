@@ -230,6 +230,10 @@ def test_a_bucket_lists_the_same_through_any_network_from_any_region_and_in_page
     for index in range(8):
         put_run(open_store(bucket), f"run {index}+é%2F")
     wanted = look(bucket)
+    store = open_store(bucket)
+    for key in ("/config.json", "a//config.json", "b/../config.json", "./config.json"):
+        # Others may have such objects there; no run has.
+        store.client.put_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}", Body=CONFIG)
     proxy = bad_bucket(Schedule(seed=3, share=0.3))
     assert look(bucket) == wanted
     assert proxy.counts["requests"] > proxy.counts.total() - proxy.counts["requests"] > 0

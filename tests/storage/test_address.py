@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from share_dist.errors import DamagedFile
+from share_dist.errors import BadSetting, DamagedFile
 from share_dist.storage import open_store, read_address
 
 
@@ -23,3 +23,25 @@ def test_what_is_not_there_is_told_from_what_is_too_large(kind, request, tmp_pat
     place = str(tmp_path) if kind == "folder" else request.getfixturevalue("bucket")
     with pytest.raises(FileNotFoundError):
         read_address(f"{place}/none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3:bucket/run", "Write it as s3://bucket/folder"),
+        ("arn:aws:s3:::bucket/run", "Write it as s3://bucket/folder"),
+        ("s3://user:pass@word@bucket/run", "s3://user:***@bucket/run, but a bucket's name"),
+        ("postgresql://user:pass@word@host/run", "postgresql://user:***@host/run, but postgresql:// is not supported"),
+    ],
+)
+def test_what_is_nearly_a_bucket_is_no_folder_and_shows_no_password(address, said):
+    with pytest.raises(BadSetting) as caught:
+        open_store(address)
+    assert said in str(caught.value)
+    assert "word" not in str(caught.value)
+
+
+def test_one_bucket_may_be_written_in_several_ways():
+    assert {
+        open_store(f"{start}bucket/{rest}").uri() for start in ("s3://", "S3://") for rest in ("a/b", "/a/./b/")
+    } == {"s3://bucket/a/b"}
