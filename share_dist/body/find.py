@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from share_dist.errors import BadSetting, BodyFilesMissing, printable
+from share_dist.storage import home_expanded
 
 KNOWN_NAMES = {
     "neutral": (
@@ -78,7 +79,7 @@ def find_body_file(folder: Path, gender: str) -> Path:
         BodyFilesMissing: there is none, or the folder cannot be read; says what was looked for and found.
         BadSetting: the file that is named is by its name another gender's.
     """
-    place = folder.expanduser().absolute()
+    place = home_expanded(folder).absolute()
     if place.exists() and not place.is_dir():
         return _the_file(place, gender)
     seen = _Seen()

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, Int, Int32
 from share_dist.body.files import BodyArrays, read_body_arrays
 from share_dist.body.find import find_body_file
 from share_dist.errors import BadSetting, DamagedFile
+from share_dist.storage import home_expanded
 
 Gender = Literal["neutral", "male", "female"]
 FIGURE_FILE = Path(__file__).parent / "figure.npz"
@@ -44,7 +45,7 @@ class BodyConfig:
 
     def absolute(self) -> BodyConfig:
         """The same body for processes that work in other folders than this one."""
-        return self if self.folder is None else replace(self, folder=self.folder.expanduser().absolute())
+        return self if self.folder is None else replace(self, folder=home_expanded(self.folder).absolute())
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ def load_body(config: BodyConfig = BodyConfig()) -> Body:
             built-in figure was altered.
     """
     if config.folder is not None:
-        path = find_body_file(config.folder.expanduser(), config.gender)
+        path = find_body_file(config.folder, config.gender)
         return body_from_arrays(read_body_arrays(path), f"smpl-{config.gender}")
     body = body_from_arrays(read_body_arrays(FIGURE_FILE, io.FileIO), "figure", is_builtin=True)
     if body.hash != FIGURE_HASH:

@@ -94,7 +94,7 @@ class Lens:
                 f"A lens from {self.low_deg}° to {self.high_deg}°, at widest {self.widest_deg}°: the three must "
                 "rise and lie between 0° and 180°."
             )
-        require_ranges(self, "lens.", room=(1.0, 1000.0))
+        require_ranges(self, "lens.", room=(1.0, 1000.0), low_deg=(0.01, 180.0))
 
     def fov_rad(self, u: float, camera: Camera, space: Space) -> float:
         """The diagonal field of view for a camera already placed and turned."""
@@ -162,6 +162,8 @@ def normal(u: float) -> float:
 
 def normal_within(u: float, mean: float, sd: float, low: float, high: float) -> float:
     """Normal restricted to [low, high]: nothing piles up at the ends."""
+    if sd == 0:
+        return min(max(mean, low), high)
     first, last = ndtr((low - mean) / sd), ndtr((high - mean) / sd)
     return min(max(mean + sd * normal(first + u * (last - first)), low), high)
 

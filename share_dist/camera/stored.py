@@ -51,12 +51,25 @@ def _plain(value: Any) -> Any:
 
 def _valued(key: str, value: Any) -> Any:
     if key in _NESTED:
-        return _made(_NESTED[key], dict(value), key)
+        if not isinstance(value, Mapping):
+            raise BadSetting(f"'{key}' is {value!r}, but it must be numbers by their names.")
+        return _made(_NESTED[key], value, key)
     if key == "parts":
         return tuple(distribution_from_json(part) for part in value)
+    if key in ("cameras", "weights"):
+        _require_plain_numbers(key, value)
     if key == "cameras":
         return np.array(value, np.float64)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _require_plain_numbers(key: str, value: Any) -> None:
+    """Refuse texts and truths in lists, which arrays take for numbers."""
+    for item in value if isinstance(value, list) else ():
+        if isinstance(item, list):
+            _require_plain_numbers(key, item)
+        elif isinstance(item, bool) or not isinstance(item, (int, float)):
+            raise BadSetting(f"'{key}' holds {item!r}, but it must hold numbers.")
 
 
 def _made(kind: Any, values: Mapping[str, Any], name: str) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import tyro
 
-from share_dist.errors import BadSetting
 from share_dist.masking import masked_words
+from share_dist.storage import home_expanded
 
 EXPANDED_WHERE_USED = ("body.folder", "scene.background-folder")
 """Settings by which a run is known again, and that stand in its folder as they were written, with their `~`."""
@@ -27,20 +26,9 @@ def with_home(words: Sequence[str]) -> list[str]:
     for before, word in zip(("", *words), words, strict=False):
         option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
         name = (option or before).lstrip("-").replace("_", "-")
-        home = _expanded(value) if value.startswith("~") else value
+        home = str(home_expanded(value)) if value.startswith("~") else value
         expanded.append(word if name in EXPANDED_WHERE_USED else option + equals + home)
     return expanded
-
-
-def _expanded(place: str) -> str:
-    found = os.path.expanduser(place)
-    if found.startswith("~"):
-        user = place.partition("/")[0].removeprefix("~")
-        why = f"there is no user '{user}' here" if user else "HOME is not set, and this account has no other home"
-        raise BadSetting(
-            f"{place} names no folder: {why}.\n  Give the full path, or ./{place} for a folder of that name."
-        )
-    return found
 
 
 def read_line(kind: type[Options], words: Sequence[str], **how: Any) -> Options:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from share_dist.body import PeopleDistribution
-from share_dist.camera import AllCameras, CameraDistribution, CloseUp, Everyday, FullSphere, Mixture
+import numpy as np
+
+from share_dist.body import Body, PeopleDistribution
+from share_dist.camera import (
+    AllCameras,
+    Camera,
+    CameraDistribution,
+    CloseUp,
+    Everyday,
+    FullSphere,
+    Mixture,
+    low_discrepancy_pool,
+)
 from share_dist.config import RunConfig
-from share_dist.scene import SceneDistribution, Split, ViewPlan
+from share_dist.scene import SceneDistribution, Split, ViewPlan, person_spaces
 from share_dist.seeds import derived_seed
 
 MAIN_DISTRIBUTIONS: dict[str, CameraDistribution] = {"all_cameras": AllCameras(), "everyday": Everyday()}
@@ -34,6 +45,24 @@ def steer_plans(config: RunConfig) -> dict[str, ViewPlan]:
     every = MAIN_DISTRIBUTIONS | EXTRA_DISTRIBUTIONS
     names = dict.fromkeys([*MAIN_DISTRIBUTIONS, config.camera.target])
     return {name: view_plan(config, every[name], "steer", "steer") for name in names}
+
+
+def camera_pool(config: RunConfig, body: Body, count: int | None = None) -> list[Camera]:
+    """The fixed cameras among which regions are searched: evenly spread over the target, floor rule included.
+
+    Args:
+        config: the run's settings.
+        body: whose floor and limbs are kept clear of.
+        count: how many, from the first on; None gives all.
+
+    Raises:
+        errors.BadSetting: around somebody there is no room for any.
+    """
+    plan = steer_plans(config)["all_cameras"]
+    people = [view.person for view in plan.views(np.arange(256), body)]
+    seed = derived_seed(config.seed, "camera-pool")
+    wanted = count or config.rome.pool_size
+    return low_discrepancy_pool(config.camera.target_distribution(), person_spaces(people, body), wanted, seed)
 
 
 def judge_plans(config: RunConfig) -> dict[str, ViewPlan]:

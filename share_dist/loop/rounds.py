@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from share_dist import errors
-from share_dist.camera import Camera, low_discrepancy_pool
+from share_dist.camera import Camera
 from share_dist.config import RunConfig
 from share_dist.fleet import Fleet
 from share_dist.landscape import Landscape, LandscapeConfig, fit_landscape
 from share_dist.landscape.fit import FEWEST_VIEWS
-from share_dist.loop.plans import round_plan, steer_plans
+from share_dist.loop.plans import camera_pool, round_plan, steer_plans
 from share_dist.loop.progress import StageProgress
 from share_dist.models import blend_checkpoints, load_checkpoint, model_hash, read_card
 from share_dist.rome import Regions, choose_cameras, find_regions
-from share_dist.scene import ViewPlan, person_spaces
+from share_dist.scene import ViewPlan
 from share_dist.seeds import derived_seed
 from share_dist.storage import MAKE_AGAIN, Store, inside, once
 from share_dist.survey import Survey, has_value, measured
@@ -128,15 +128,6 @@ class Standing:
 
     attempts: tuple[Attempt, ...] = ()
     """Every try so far."""
-
-
-def camera_pool(run: Run) -> list[Camera]:
-    """The fixed cameras among which regions are searched: evenly spread over the target, floor rule included."""
-    plan = steer_plans(run.config)["all_cameras"]
-    people = [view.person for view in plan.views(np.arange(256), run.fleet.body)]
-    spaces = person_spaces(people, run.fleet.body)
-    seed = derived_seed(run.config.seed, "camera-pool")
-    return low_discrepancy_pool(run.config.camera.target_distribution(), spaces, run.config.rome.pool_size, seed)
 
 
 def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) -> tuple[Landscape, Regions]:
@@ -274,7 +265,7 @@ def attempts_of_round(
 def rounds(run: Run, base: bytes, base_steer: Surveys, progress: StageProgress) -> Iterator[Standing]:
     """Go through all rounds, each from the last accepted model, and yield where the run stands after each."""
     first = standing = Standing(base, base_steer)
-    pool = camera_pool(run)
+    pool = camera_pool(run.config, run.fleet.body)
     for index in range(run.config.share.rounds):
         with progress.stage(f"round {index + 1}"):
             for attempt, better, after in attempts_of_round(run, index, first, standing, pool):

@@ -15,6 +15,7 @@ from share_dist.camera import CameraConfig
 from share_dist.config import RunConfig
 from share_dist.errors import BadSetting, NetworkFailed
 from share_dist.landscape.fit import DEFAULT_FACTORS, FEWEST_VIEWS
+from share_dist.loop.plans import camera_pool
 from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_card, read_source, settled_precision
 from share_dist.scene import SceneDistribution
 from share_dist.storage import Store, once
@@ -35,6 +36,7 @@ def checked_model(config: RunConfig) -> bytes:
     _require_landscape_views(config)
     _require_known_cameras(config.camera)
     _check_work(config)
+    _require_room_for_cameras(config)
     return _checked_checkpoint(config, config.model.checkpoint or BASE_CHECKPOINT)
 
 
@@ -141,6 +143,22 @@ def _require_known_cameras(camera: CameraConfig) -> None:
                 f"{distance.high:g} m, and a landscape fitted to them says nothing beyond.\n"
                 f"  Set --camera.distance-{end}-m within, or leave it out."
             )
+
+
+def _require_room_for_cameras(config: RunConfig) -> None:
+    """Try elevations that somebody chose: below the floor no camera stands, which else the first round would find."""
+    chosen, usual = config.camera, CameraConfig()
+    limits = "elevation_low_deg", "elevation_high_deg"
+    if all(getattr(chosen, name) == getattr(usual, name) for name in limits):
+        return
+    try:
+        camera_pool(config, load_body(config.body), 256)
+    except BadSetting as error:
+        raise BadSetting(
+            f"--camera.elevation-low-deg is {chosen.elevation_low_deg:g} and --camera.elevation-high-deg is "
+            f"{chosen.elevation_high_deg:g}, but between them {chosen.target} has no room for a camera around some "
+            "people, whose floor is in the way.\n  Widen the two, or leave them out."
+        ) from error
 
 
 def require_two_blocks(views: int, setting: str) -> None:

@@ -12,7 +12,8 @@ from share_dist.config import RunConfig, config_json, finite
 from share_dist.fleet import Fleet
 from share_dist.landscape import HeldOut, LandscapeConfig, columns_of, held_out
 from share_dist.landscape.fit import FEWEST_VIEWS
-from share_dist.loop.rounds import Run, camera_pool, find_weak_views
+from share_dist.loop.plans import camera_pool
+from share_dist.loop.rounds import Run, find_weak_views
 from share_dist.loop.start import checked_model, naming, settled
 from share_dist.report.words import WHY_NO_VALUE
 from share_dist.rome import Regions
@@ -32,7 +33,7 @@ def run_survey(config: RunConfig, out: str | Path) -> str:
         run = Run(settled(config, store), store, fleet)
         with naming(config, model):
             surveys = run.steer(model, "survey", "survey")
-        pool = camera_pool(run)
+        pool = camera_pool(config, fleet.body)
         landscape, regions = find_weak_views(run, 0, surveys[config.camera.target], pool)
     summary = {name: figures(survey) for name, survey in surveys.items()}
     # Over the cameras that were surveyed: elsewhere, as below the floor, the landscape only guesses.

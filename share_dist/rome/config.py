@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -75,7 +76,7 @@ class RomeConfig:
         require_positive(self.greedy_share, "--rome.greedy_share")
         for name in ("temperature", "kernel_deg", "kernel_log_distance", "kappa"):
             value = getattr(self, name)
-            if not value >= 0 or (name != "temperature" and math.isinf(value)):
+            if not value >= 0:
                 setting = f"--rome.{name.replace('_', '-')}: rome.{name}"
                 raise BadSetting(f"{setting} is {value}, but it must be zero or more; leave it out for the default.")
         if self.quantile == 1.0:
@@ -91,3 +92,5 @@ class RomeConfig:
             )
         require_ranges(self, _OPTION, pool_size=(2, 1 << 20), neighbours=(2, 1000), kappa=(0.0, 1000.0))
         require_ranges(self, _OPTION, kernel_deg=(0.0, 180.0), kernel_log_distance=(0.0, 10.0))
+        if self.temperature != math.inf:
+            require_ranges(self, _OPTION, temperature=(0.0, sys.float_info.max))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from share_dist.scene.parts import (
     Scene,
 )
 from share_dist.scene.pictures import Picture, find_pictures
+from share_dist.storage import home_expanded
 
 Split = Literal["train", "steer", "judge"]
 SPLITS: tuple[Split, ...] = ("train", "steer", "judge")
@@ -106,7 +108,7 @@ class SceneDistribution:
         folder: Path | None = numbers.pop("background_folder")
         if folder is None:
             return SceneDistribution(**numbers)
-        folder = folder.expanduser().absolute()
+        folder = home_expanded(folder).absolute()
         return SceneDistribution(**numbers, background_folder=str(folder), pictures=find_pictures(folder))
 
     def sample(self, rngs: Sequence[np.random.Generator], split: Split) -> list[Scene]:
@@ -125,7 +127,10 @@ class SceneDistribution:
         name = values.pop("name", None)
         if name != SceneDistribution.NAME:
             raise BadSetting(f"The scenes are '{name}', but this release knows only {SceneDistribution.NAME}.")
-        values["pictures"] = tuple(Picture(*pair) for pair in values.get("pictures", ()))
+        folder = values.get("background_folder")
+        if not isinstance(folder, str | None):
+            raise BadSetting(f"The scenes' background_folder is {folder!r}, but it must be a folder's name or null.")
+        values["pictures"] = tuple(_stored_picture(pair) for pair in values.get("pictures", ()))
         return SceneDistribution(**values)
 
     def _scene(self, draws: _Draws, split: Split, shown: _Files) -> Scene:
@@ -142,6 +147,14 @@ class SceneDistribution:
         return Scene(
             clothes, ambient, _tint(warm), light, second if has_second else None, background, occluders[:count]
         )
+
+
+def _stored_picture(pair: Any) -> Picture:
+    if not (isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
+        raise BadSetting(f"The scenes have the picture {pair!r}, but wanted are its name and the sha256 of its bytes.")
+    if not re.fullmatch("[0-9a-f]{64}", pair[1]):
+        raise BadSetting(f"The picture {pair[0]} has {pair[1]!r} for its sha256, which is 64 hexadecimal digits.")
+    return Picture(*pair)
 
 
 @functools.lru_cache(maxsize=8)

@@ -40,6 +40,7 @@ from share_dist.storage.finished import rewrite as rewrite
 from share_dist.storage.folder import FolderStore as FolderStore
 from share_dist.storage.folder import writing as writing
 from share_dist.storage.given import given_text as given_text
+from share_dist.storage.given import home_expanded as home_expanded
 from share_dist.storage.given import open_given as open_given
 from share_dist.storage.given import read_given as read_given
 from share_dist.storage.given import read_given_text as read_given_text

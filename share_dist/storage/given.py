@@ -59,6 +59,22 @@ def read_given(path: Path | str, most_bytes: int = MOST_BYTES) -> bytes:
         return file.read()
 
 
+def home_expanded(place: Path | str) -> Path:
+    """Return a path with `~` expanded, as a shell does it.
+
+    Raises:
+        errors.BadSetting: there is no such user, or this one has no home.
+    """
+    found = os.path.expanduser(place)
+    if str(found).startswith("~"):
+        user = str(place).partition("/")[0].removeprefix("~")
+        why = f"there is no user '{user}' here" if user else "HOME is not set, and this account has no other home"
+        raise errors.BadSetting(
+            f"{place} names no folder: {why}.\n  Give the full path, or ./{place} for a folder of that name."
+        )
+    return Path(found)
+
+
 def too_large(name: Path | str, size: int, most_bytes: int) -> errors.DamagedFile:
     """Return the error for a file that is larger than any of its kind."""
     return errors.DamagedFile(

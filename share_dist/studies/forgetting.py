@@ -14,9 +14,9 @@ from typing import Any
 
 from share_dist.config import RunConfig, config_json, with_settings
 from share_dist.fleet import Fleet
+from share_dist.loop.plans import camera_pool
 from share_dist.loop.rounds import (
     Run,
-    camera_pool,
     find_weak_views,
     fine_tune,
     mean_error_mm,
@@ -56,7 +56,7 @@ def trade_offs(base_config: RunConfig, variants: Mapping[str, RunConfig], out: P
     with Fleet(base_config.fleet, base_config.body, base_config.render) as fleet:
         shared = Run(base_config, store, fleet)
         surveys = shared.steer(base, "base/steer", "base")
-        pool = camera_pool(shared)
+        pool = camera_pool(base_config, fleet.body)
         landscape, regions = find_weak_views(shared, 0, surveys["all_cameras"], pool)
         after = {}
         for name, config in variants.items():

@@ -14,7 +14,7 @@ import scipy.sparse
 
 from share_dist.body import BodyConfig, load_body, smpl_arrays
 from share_dist.body.find import KNOWN_NAMES
-from share_dist.errors import BodyFilesMissing, DamagedFile, UnsafePickle
+from share_dist.errors import BadSetting, BodyFilesMissing, DamagedFile, UnsafePickle
 
 
 @pytest.fixture
@@ -197,3 +197,5 @@ def test_a_folder_means_the_same_to_processes_that_work_elsewhere(tmp_path, monk
     assert BodyConfig(folder=Path("smpl"), gender="male").absolute() == meant
     assert BodyConfig(folder=Path("~/smpl")).absolute().folder == Path("/home/somebody/smpl")
     assert BodyConfig().absolute() == BodyConfig()
+    with pytest.raises(BadSetting, match="there is no user 'nobody-of-that-name' here"):
+        BodyConfig(folder=Path("~nobody-of-that-name/smpl")).absolute()

@@ -186,12 +186,18 @@ def test_settings_narrow_the_search():
         (lambda: CloseUp(head_share=-0.1), "close_up.head_share"),
         (lambda: Everyday(roll_sd_deg=-1.0), "never negative"),
         (lambda: Lens(low_deg=90.0, high_deg=60.0), "must rise"),
+        (lambda: Lens(low_deg=1e-308), "lens.low_deg is 1e-308"),
         (lambda: Clearance(body_m=-0.1), "clearance.body_m"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, words):
     with pytest.raises(BadSetting, match=words):
         make()
+
+
+def test_everyday_cameras_of_one_elevation_have_that_one():
+    one = Everyday(elevation_mean_deg=40.0, elevation_sd_deg=0.0)
+    assert math.degrees(one.sample(np.random.default_rng(0), person()).elevation_rad) == pytest.approx(30.0)
 
 
 def test_a_person_who_leaves_no_room_is_an_error_after_a_bounded_number_of_tries():

@@ -49,6 +49,12 @@ def test_cameras_that_no_landscape_will_know_are_refused(checkpoint, end, metres
         checked_model(begin_with(checkpoint, replace(SMOKE, camera=far)))
 
 
+def test_elevations_at_which_no_camera_can_stand_are_refused(checkpoint):
+    below = replace(SMOKE.camera, elevation_high_deg=-60.0)
+    with pytest.raises(errors.BadSetting, match=r"--camera.elevation-low-deg is -90 and --camera.elevation-high-deg"):
+        checked_model(begin_with(checkpoint, replace(SMOKE, camera=below)))
+
+
 def test_a_base_training_starts_from_the_given_checkpoint(checkpoint):
     assert checked_start(begin_with(checkpoint)) == checkpoint.read_bytes()
 

@@ -52,6 +52,7 @@ def test_no_named_space_searches_what_only_costs_time():
         ({"rome.temperature": Range(low=0.5, high=float("inf"))}, "a range has two finite ends"),
         ({"rome.kappa": Range(low=float("nan"), high=1.0)}, "a range has two finite ends"),
         ({"learning.learning_rate": Range(low=1e-4, high=1e308)}, "--learning.learning-rate is 1e+308"),
+        ({"rome.kappa": Range(low=0.1, high=10**400)}, "rome.kappa is 1000000"),
         ({"rome.kappa": OneOf(options=(0.5, float("nan")))}, "--rome.kappa is nan"),
         ({"losses.anchor": OneOf(options=(3.0, 1e300))}, "--losses.anchor is 1e+300"),
         ({"rome.method": OneOf(options=("rome",))}, "needs two different ones"),
