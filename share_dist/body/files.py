@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
@@ -31,6 +32,18 @@ ARRAY_SHAPES: dict[str, tuple[int, ...]] = {
 
 LARGEST = {"v_template": 10.0, "shapedirs": 10.0, "posedirs": 100.0, "J_regressor": 10.0, "weights": 1.05}
 """The largest size of a number in each array of floats, far above any body's: metres, and shares of one."""
+
+
+OTHER_MODELS = {
+    (10475, 55): "SMPL-X",
+    (10475, 75): "SUPR",
+    (6890, 52): "SMPL-H",
+    (778, 16): "MANO",
+    (5023, 5): "FLAME",
+}
+"""Models in SMPL's layout with other meshes or joints, by how many of both they have."""
+
+_STAR_POSE_DIRECTIONS = 93
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +142,27 @@ def _array(raw: Mapping[str, Any], name: str, path: Path) -> np.ndarray:
     shape = ARRAY_SHAPES[name]
     if name not in raw:
         there = sorted(printable(key[:40]) for key in raw)
-        raise _damaged(path, name, f"only {', '.join(there[:20]) or 'nothing'}", f"an array {shape}")
+        raise _damaged(path, name, f"only {', '.join(there[:20]) or 'nothing'}", f"an array {shape}", _other(raw))
     try:
         array = plain_array(raw[name])
     except (TypeError, ValueError, LookupError, OverflowError) as error:
-        raise _damaged(path, name, str(error), f"an array {shape}") from error
+        raise _damaged(path, name, str(error), f"an array {shape}", _other(raw)) from error
     if name == "shapedirs" and array.ndim == 3 and array.shape[2] > 10:
         array = array[:, :, :10]  # newer files carry up to 300 shape directions; HMR models estimate ten
     if array.shape != shape or array.dtype.kind not in "fiu":
-        raise _damaged(path, name, f"shape {array.shape} of {array.dtype}", f"shape {shape} of numbers")
+        found = f"shape {array.shape} of {array.dtype}"
+        raise _damaged(path, name, found, f"shape {shape} of numbers", _other(raw))
     return array
+
+
+def _other(raw: Mapping[str, Any]) -> str:
+    """Name the model that a file holds instead of SMPL; nothing where that is not known."""
+    with suppress(Exception):
+        size = (len(plain_array(raw["v_template"])), plain_array(raw["kintree_table"]).shape[1])
+        if size == (6890, 24):
+            return "STAR" if plain_array(raw["posedirs"]).shape[2] == _STAR_POSE_DIRECTIONS else ""
+        return OTHER_MODELS.get(size, "")
+    return ""
 
 
 def _in_range(array: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -172,10 +196,10 @@ def _whole(array: np.ndarray, name: str, path: Path) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _damaged(path: Path, name: str, found: str, wanted: str) -> DamagedFile:
+def _damaged(path: Path, name: str, found: str, wanted: str, other: str = "") -> DamagedFile:
+    remedy = "Copy or download the file again; SMPL-H, SMPL-X and STAR files have other shapes and do not fit."
+    if other:
+        remedy = f"By its vertices and joints this is a model of {other}, which does not fit: name a file of SMPL."
     return DamagedFile(
-        f"array '{name}' in {path} is not that of an SMPL body.\n"
-        f"  Found:  {found}\n"
-        f"  Wanted: {wanted}\n"
-        "  Copy or download the file again; SMPL-H, SMPL-X and STAR files have other shapes and do not fit."
+        f"array '{name}' in {path} is not that of an SMPL body.\n  Found:  {found}\n  Wanted: {wanted}\n  {remedy}"
     )

@@ -53,7 +53,7 @@ MOST_ENTRIES = 5_000
 read a disk, or wait for one behind a network."""
 
 _ENDINGS = (".npz", ".pkl", ".npy")
-_ADDED = r"(_p3|_py3|_clean|_no_?chumpy|_chumpy_?free|_np|_numpy| ?\(\d\))?"
+_ADDED = r"((?: - |[-_. ])(?:p3|py3|python3|clean(?:ed)?|fix(?:ed)?|no_?chumpy|chumpy_?free|np|numpy|copy)| ?\(\d\))?"
 _PACKED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _OTHER_MODELS = re.compile(r"(smpl_?-?[xh]|mano|star|skel|flame)(?![a-z])", re.IGNORECASE)
 _SHOWN = 12
@@ -80,7 +80,8 @@ def find_body_file(folder: Path, gender: str) -> Path:
         BadSetting: the file that is named is by its name another gender's.
     """
     place = home_expanded(folder).absolute()
-    if place.exists() and not place.is_dir():
+    # os.path answers also for names that are too long and for folders that may not be entered.
+    if os.path.exists(place) and not os.path.isdir(place):
         return _the_file(place, gender)
     seen = _Seen()
     for files in _levels(place, seen):
@@ -169,14 +170,19 @@ def _not_found(folder: Path, place: Path, gender: str, seen: _Seen) -> str:
             f"no readable SMPL model for gender '{gender}' in {place}.",
             f"  Looked for: {', '.join(KNOWN_NAMES[gender])}, in any letter case, here and in the folders below",
             f"  Found:      {found}",
-            *(f"  {hint}" for hint in _hints(folder, gender, seen)),
+            *(f"  {hint}" for hint in _hints(folder, place, gender, seen)),
             f"  SMPL may not be redistributed: register at {REGISTER_AT[gender]} and set body.folder,",
             "  or leave body.folder out to try everything on the built-in figure without a licence.",
         ]
     )
 
 
-def _hints(folder: Path, gender: str, seen: _Seen) -> Iterator[str]:
+def _may_be_one(path: Path) -> bool:
+    """Whether a name, which says nothing, is one under which somebody may have saved a body."""
+    return path.suffix.lower() in _ENDINGS and all(_rank(path, gender) is None for gender in KNOWN_NAMES)
+
+
+def _hints(folder: Path, place: Path, gender: str, seen: _Seen) -> Iterator[str]:
     """What to do about what is there instead."""
     if re.search(r"(^|/)(s3|https?):/", str(folder)):
         yield "body.folder is a folder on each machine, not an address: copy the files there."
@@ -187,7 +193,10 @@ def _hints(folder: Path, gender: str, seen: _Seen) -> Iterator[str]:
         yield f"{printable(unreadable[0])} may not be read by this user: chmod u+r it."
     if packed := [path for path in seen.files if path.suffix.lower() in _PACKED]:
         yield f"{printable(packed[0].name)} is still packed: unpack it where it is."
-    if others := [path for path in seen.files if _OTHER_MODELS.match(path.name)]:
+    others = [path for path in seen.files if any(map(_OTHER_MODELS.match, path.relative_to(place).parts))]
+    if others:
         yield f"{printable(others[0].name)} is not of SMPL, but of a model with another mesh, which does not fit."
+    if unknown := [path for path in seen.files if path not in others and _may_be_one(path)]:
+        yield f"If {printable(unknown[0].name)} is it, name the file itself: --body.folder {printable(unknown[0])}"
     if seen.entries > MOST_ENTRIES:
         yield f"The search ended after {MOST_ENTRIES:,} entries: name a folder nearer to the file."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from share_dist.errors import printable
@@ -48,6 +49,10 @@ ALLOWED = {
     "collections": {"OrderedDict"},
 }
 SPARSE = {"csc_matrix", "csr_matrix", "coo_matrix", "csc_array", "csr_array", "coo_array"}
+_MOST_ITEMS = 256
+"""Of an ordered dictionary; official files hold about twenty. A file can name one list of items again and again."""
+
+_MOST_KEY = 256
 _SPARSE_MODULE = re.compile(r"scipy\.sparse(\._?(csc|csr|coo))?")
 _CHUMPY_MODULE = re.compile(r"chumpy(\.(ch|ch_ops|ch_random|extras|linalg|logic|np_tensordot|reordering|utils))?")
 
@@ -72,7 +77,7 @@ def record(by: Any, args: Any) -> Any:
     if by.name == "_reconstructor":
         return Made(_reconstructed(args), ())
     if by.name == "OrderedDict":
-        return dictionary([part for key, value in (args[0] if args else ()) for part in (key, value)])
+        return _ordered(args[0] if args else [])
     return Made(by, args)
 
 
@@ -84,17 +89,24 @@ def _reconstructed(args: tuple) -> Name:
     raise ValueError("_reconstructor with other arguments than a class, object and None")
 
 
+def _ordered(pairs: Any) -> dict[str, Any]:
+    found = list(islice(pairs, _MOST_ITEMS + 1))
+    if len(found) > _MOST_ITEMS:
+        raise ValueError(f"an ordered dictionary of over {_MOST_ITEMS} items")
+    return dictionary([part for key, value in found for part in (key, value)])
+
+
 def dictionary(items: list[Any], into: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the items of a dictionary, keys and values in turn, of which only those with a string as key are kept.
+    """Return the items of a dictionary, keys and values in turn; only those with a short string as key are kept.
 
     Nobody asks for the others, and to compare or hash whatever stands there could take for ever.
     """
     found: dict[str, Any] = {} if into is None else into
     for key, value in zip(items[::2], items[1::2], strict=True):
         match key:
-            case bytes():
-                found[key.decode("latin1")] = value
             # Python 3's bytes in a protocol that has none.
-            case str() | Made(by=Name(name="encode"), args=(str(), *_)):
-                found[key if isinstance(key, str) else key.args[0]] = value
+            case Made(by=Name(name="encode"), args=(str() as text, *_)):
+                key = text
+        if isinstance(key, str | bytes) and len(key) <= _MOST_KEY:
+            found[key if isinstance(key, str) else key.decode("latin1")] = value
     return found

@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 MOST_ITEM_BYTES = 208 << 20
 """The largest string of an official file is 300 shape directions as escaped text, 0.15 GB."""
 
-_LONG_TEXT = 1 << 20
+_LONG_TEXT = 256
+"""One character above U+00FF makes each of the others of its text take four bytes. An array's bytes have none, and of
+other texts nobody asks for more than the beginning."""
 
 
 def _text(raw: bytes | bytearray) -> str:
-    # One character above U+00FF in a long text makes each of the others take four bytes; an array's bytes have none.
     if len(raw) > _LONG_TEXT and re.search(rb"[\xc4-\xff]", raw):
-        raise ValueError("a long text that is not the bytes of an array")
+        return str(raw[:_LONG_TEXT], "utf-8", "replace")
     return str(raw, "utf-8", "surrogatepass")
 
 
 def _escaped_text(line: bytes) -> str:
     if len(line) > _LONG_TEXT and re.search(rb"\\U|\\u(?!00)", line):
-        raise ValueError("a long text that is not the bytes of an array")
+        return str(line[:_LONG_TEXT], "raw-unicode-escape", "replace")
     return str(memoryview(line)[:-1], "raw-unicode-escape")
 
 

@@ -320,7 +320,12 @@ def long_file(path, start, fill, size, end=b""):
         file.write(end)
 
 
+PAIRS = b"](K\x01K\x02\x86q\x01" + b"h\x01" * 90_000 + b"e\x85q\x00ccollections\nOrderedDict\nq\x02"
+LONG_KEYS = b"".join(b"X\0\0\0\1" + b"a" * (16 << 20) + b"q" + number for number in (b"\0", b"\1")) + b"}h\0Ns"
+
 FLOODS = {
+    "the same pairs again": (b"\x80\x02" + PAIRS, b"h\x02h\x00R0", 600_000, b"."),
+    "two long keys again": (b"\x80\x02" + LONG_KEYS, b"h\x01Ns", 450_000, b"."),
     "memo": (b"\x80\x02}r\xff\xff\xff\xff" + b"p99999999999\n" + b".", b"", 0, b""),
     "declared bytes": (b"\x80\x04\x8e" + struct.pack("<Q", 2**62), b"", 0, b""),
     "declared text": (b"\x80\x04\x8d" + struct.pack("<Q", 2**33), b"", 0, b""),
@@ -336,6 +341,7 @@ FLOODS = {
     "unquoted": (b"S'", b"a" * MEGABYTE, 300 << 20, b"'\n."),
     "strings": (b"(l", b"S'" + b"a" * (MEGABYTE - 5) + b"'\na", 300 << 20, b"S'" + b"a" * (206 << 20) + b"'\n."),
     "wide text": (b"X" + struct.pack("<I", (200 << 20) + 4) + "\U0001f600".encode(), b"a" * MEGABYTE, 200 << 20, b"."),
+    "wide texts": (b"(", b"X\0\x01\x10\0" + "\U0001f600".encode() + b"a" * (MEGABYTE + 252), 400 << 20, b"l."),
     "wide line": (b"V\\U0001F600", b"a" * MEGABYTE, 200 << 20, b"\n."),
 }
 

@@ -149,6 +149,7 @@ def test_an_npz_of_python_2_is_read(figure, arrays, tmp_path):
         "BASICMODEL_NEUTRAL_LBS_10_207_0_V1.1.0.pkl",
         "basicModel_neutral_lbs_10_207_0_v1.0.0_py3.pkl",
         "neutral_smpl_with_cocoplus_reg.pkl",
+        "SMPL_NEUTRAL - Copy.pkl",
     ],
 )
 def test_a_file_is_found_where_people_put_it(figure, arrays, tmp_path, place):
@@ -199,6 +200,8 @@ def test_a_home_folder_is_understood(arrays, tmp_path, monkeypatch):
     [
         ("SMPL_python_v.1.1.0.zip", "SMPL_python_v.1.1.0.zip is still packed"),
         ("smplx/SMPLX_NEUTRAL.npz", "SMPLX_NEUTRAL.npz is not of SMPL"),
+        ("smplh/neutral/model.npz", "model.npz is not of SMPL"),
+        ("saved/model.pkl", "model.pkl is it, name the file itself: --body.folder"),
     ],
 )
 def test_what_is_there_instead_is_told_before_where_to_register(tmp_path, there, hint):
@@ -221,6 +224,25 @@ def test_a_name_that_a_terminal_would_obey_is_spelt_out(tmp_path):
 def test_an_address_is_told_from_a_folder():
     with pytest.raises(BodyFilesMissing, match="not an address: copy the files there"):
         load_body.__wrapped__(BodyConfig(folder=Path("s3://bucket/smpl")).absolute())
+
+
+@pytest.mark.parametrize("place", ["a" * 300, "x\0y"])
+def test_a_place_of_which_nothing_can_be_asked_is_refused(place):
+    with pytest.raises(BodyFilesMissing, match="cannot be read"):
+        load_body.__wrapped__(BodyConfig(folder=Path(place)).absolute())
+
+
+@pytest.mark.parametrize(
+    ("vertices", "joints", "model"),
+    [(6890, 52, "SMPL-H"), (10475, 55, "SMPL-X"), (778, 16, "MANO"), (6890, 24, "STAR")],
+)
+def test_a_model_with_another_mesh_is_called_by_its_name(tmp_path, vertices, joints, model):
+    directions = 93 if model == "STAR" else 9 * (joints - 1)
+    content = {"v_template": np.ones((vertices, 3)), "shapedirs": np.zeros((vertices, 3, 10), np.float16)}
+    content |= {"posedirs": np.zeros((vertices, 3, directions), np.float16), "kintree_table": np.zeros((2, joints))}
+    (tmp_path / "file").write_bytes(pickle.dumps(content))
+    with pytest.raises(DamagedFile, match=f"a model of {model}, which does not fit"):
+        read_body_arrays(tmp_path / "file")
 
 
 def test_a_search_below_ends_after_so_many_entries_and_the_folder_named_is_read_whole(arrays, tmp_path):
