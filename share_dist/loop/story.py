@@ -32,6 +32,7 @@ from share_dist.storage import (
     remedy_for,
     rewrite,
     verified,
+    vouched,
 )
 from share_dist.survey import Survey
 
@@ -54,8 +55,9 @@ def rewrite_report(out: str | Path) -> str:
 
     Raises:
         errors.BadSetting: the folder holds no finished run of `share`; the message says what it holds.
+        errors.DamagedFile: something of it is not what was stored.
     """
-    store = open_store(out)
+    store = vouched(open_store(out))
     held = what_it_holds(store)
     if held != FINISHED:
         raise errors.BadSetting(

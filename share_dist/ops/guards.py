@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,8 +15,10 @@ from share_dist.storage import (
     MACHINERY,
     MAKE_AGAIN,
     MANIFEST,
+    FolderStore,
     Manifest,
     Store,
+    damaged,
     folders_of,
     inside,
     is_ours,
@@ -63,9 +66,9 @@ def guards_of(store: Store, keys: Iterable[str]) -> Guards:
         _below(folder, key): (folder, entry) for folder, found in good.items() for key, entry in found.files.items()
     }
     damage = [found for found in read.values() if isinstance(found, errors.DamagedFile)]
-    damage += [_gone(store, roots, promised, key) for key in sorted(promised) if key not in names]
     runs = {folder: found.stages for folder, found in good.items() if found.stages is not None}
-    damage += _lost_stages(store, runs, names)
+    damage += [_gone(store, {*roots, *runs}, promised, key) for key in sorted(promised) if key not in names]
+    damage += [*_lost_stages(store, runs, names), *_strange_stages(store, good)]
     stages = (
         frozenset(folder for folder, found in read.items() if found is not None) - runs.keys() - (roots - good.keys())
     )
@@ -109,13 +112,18 @@ def _manifest(store: Store, roots: frozenset[str], folder: str) -> Manifest | er
 
 
 def _gone(
-    store: Store, roots: frozenset[str], promised: Mapping[str, tuple[str, dict[str, Any]]], key: str
+    store: Store, runs: Collection[str], promised: Mapping[str, tuple[str, dict[str, Any]]], key: str
 ) -> errors.DamagedFile:
     folder, entry = promised[key]
     remedy = f"Delete the folder {store.uri(folder)} and run the same command again: only that stage is made anew."
-    if folder in roots:
+    if folder in runs:
         remedy = "Put back a copy of it, or run the same command again: what can be made anew is."
-    return errors.DamagedFile(f"{store.uri(key)} is gone; {entry['bytes']:,} bytes were stored.\n  {remedy}")
+    if folder in runs and key == _below(folder, CONFIG):
+        remedy = remedy_for(store, CONFIG)
+    # A listing holds nothing but files.
+    other = isinstance(store, FolderStore) and os.path.lexists(store.uri(key))
+    what = "is no regular file" if other else "is gone"
+    return errors.DamagedFile(f"{store.uri(key)} {what}; {entry['bytes']:,} bytes were stored.\n  {remedy}")
 
 
 def _lost_stages(
@@ -130,6 +138,18 @@ def _lost_stages(
         for stage in stages or ()
         if _below(_below(folder, stage), MANIFEST) not in names
     ]
+
+
+def _strange_stages(store: Store, good: Mapping[str, Manifest]) -> list[errors.DamagedFile]:
+    """Whole stages, agreeing with themselves, that are not the ones with which their run was finished."""
+    found = []
+    for folder, run in good.items():
+        for key, wanted in run.of_stages.items():
+            stage = _folder(_below(folder, key))
+            if stage in good and good[stage].own != wanted:
+                there = inside(store, stage)
+                found.append(damaged(there, MANIFEST, "is another than the one with which its run was finished"))
+    return found
 
 
 def own_verdict(store: Store, key: str, data: bytes) -> errors.DamagedFile | bool:

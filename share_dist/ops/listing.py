@@ -20,6 +20,7 @@ from share_dist.storage import (
     Entry,
     FolderStore,
     Store,
+    folders_of,
     for_many_reads,
     inside,
     manifest_files,
@@ -97,6 +98,7 @@ def look(uri: str) -> tuple[list[StoredRun], list[StoredRun]]:
     configs = [entry for entry in entries if entry.key.rpartition("/")[2] == CONFIG]
     found = {each.root: each for each in together(lambda entry: _settings(store, entry), configs)}
     known = {root: each for root, each in found.items() if each.command is not None or each.problem is not None}
+    known |= _without_settings(entries, known)
     own, rest = _parted(entries, known)
     in_folder = isinstance(store, FolderStore)
     runs = together(lambda root: _described(inside(store, root), known[root], own[root], in_folder), sorted(known))
@@ -137,6 +139,21 @@ def _settings(store: Store, entry: Entry) -> _Found:
     if not isinstance(config, dict) or not isinstance(config.get("command"), str):
         return _Found(root)
     return _Found(root, config["command"], config.get("seed", "?"))
+
+
+def _without_settings(entries: Sequence[Entry], known: Mapping[str, _Found]) -> dict[str, _Found]:
+    """Finished runs that lost their settings: nothing but a run has a manifest above other manifests."""
+    keys = {entry.key for entry in entries}
+    folders = {parent(key) for key in keys if key.rpartition("/")[2] == MANIFEST}
+    lost = {}
+    for folder in folders:
+        around = [*folders_of(folder), ""] if folder else []
+        tops = [each for each in around if each in folders]
+        if tops and not known.keys() & {folder, *around}:
+            config = f"{tops[-1]}/{CONFIG}".lstrip("/")
+            problem = f"damaged: {CONFIG} {'names no command' if config in keys else 'is gone'}"
+            lost[tops[-1]] = _Found(tops[-1], problem=problem)
+    return lost
 
 
 def _described(run: Store, found: _Found, own: list[Entry], in_folder: bool) -> StoredRun:

@@ -13,6 +13,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
     once(store, name, make, ...)    -> T       the stage's value, made now or found finished
     reopen_run(store), finish_run(store)       take away and write a whole run's manifest
+    vouched(store)                  -> Store   a finished run, of which nothing is read that its manifest does not say
     content_key(parts, ...)         -> str     a stage's name by all that decides it, where runs share it
     inside(store, name)             -> Store   the part of a store below `name`
     sealed(value)                   -> bytes   JSON that ends with its own hash; unsealed() and read_sealed() compare it
@@ -37,6 +38,7 @@ from share_dist.storage.finished import is_ours as is_ours
 from share_dist.storage.finished import remedy_for as remedy_for
 from share_dist.storage.finished import reopen_run as reopen_run
 from share_dist.storage.finished import rewrite as rewrite
+from share_dist.storage.finished import vouched as vouched
 from share_dist.storage.folder import FolderStore as FolderStore
 from share_dist.storage.folder import writing as writing
 from share_dist.storage.given import given_text as given_text
@@ -48,6 +50,7 @@ from share_dist.storage.kinds import HEAD_BYTES as HEAD_BYTES
 from share_dist.storage.kinds import other_kind as other_kind
 from share_dist.storage.manifests import Manifest as Manifest
 from share_dist.storage.manifests import check_object as check_object
+from share_dist.storage.manifests import damaged as damaged
 from share_dist.storage.manifests import manifest_files as manifest_files
 from share_dist.storage.manifests import read_manifest as read_manifest
 from share_dist.storage.manifests import what_differs as what_differs

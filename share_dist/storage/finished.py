@@ -1,7 +1,8 @@
 """A finished run's manifest: its files outside all stages, and its stages by name, so that nothing can go unnoticed.
 
 It is written last, when all else is, and taken away before anything is written again: without one a run is unfinished,
-or of an earlier version, and the same command finishes it. What lies in a stage is in that stage's own manifest.
+or of an earlier version, and the same command finishes it. What lies in a stage is in that stage's own manifest, which
+the run's vouches for.
 """
 
 from __future__ import annotations
@@ -9,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from share_dist.storage.manifests import fingerprint, manifest_bytes, read_manifest
+from share_dist.storage.manifests import (
+    Manifest,
+    damaged,
+    delete_folder,
+    fingerprint,
+    manifest_bytes,
+    read_manifest,
+    what_differs,
+)
 from share_dist.storage.sealed import MAKE_AGAIN
-from share_dist.storage.stores import MANIFEST, Store
+from share_dist.storage.stores import MANIFEST, Around, Store, inside
 from share_dist.storage.together import together
 
 CONFIG = "config.json"
@@ -32,9 +41,11 @@ def finish_run(store: Store) -> None:
     stages = [key.removesuffix(f"/{MANIFEST}") for key in entries if key.endswith(f"/{MANIFEST}")]
     inside_one = set(stages)
     loose = [key for key in entries if is_ours(key) and not inside_one.intersection(folders_of(key))]
-    digests = together(store.digest, loose)
-    files = {key: _entry(key, digest, entries[key]) for key, digest in zip(loose, digests, strict=True)}
-    store.overwrite(MANIFEST, manifest_bytes(files, stages))
+    manifests = [f"{stage}/{MANIFEST}" for stage in stages]
+    hashed = [*loose, *manifests]
+    known = dict(zip(hashed, together(store.digest, hashed), strict=True))
+    files, of_stages = ({key: _entry(key, known[key], entries[key]) for key in keys} for keys in (loose, manifests))
+    store.overwrite(MANIFEST, manifest_bytes(files, stages, of_stages))
 
 
 def reopen_run(store: Store) -> None:
@@ -46,11 +57,40 @@ def reopen_run(store: Store) -> None:
 def rewrite(store: Store, files: Mapping[str, bytes]) -> None:
     """Replace files of a run and what its manifest, if there is one, says of them; being killed does no harm."""
     if store.exists(MANIFEST):
-        known = read_manifest(store, MAKE_AGAIN)
+        known = store.known if isinstance(store, Vouched) else read_manifest(store, MAKE_AGAIN)
         changed = {key: {**fingerprint(data), **_earlier(known.files.get(key))} for key, data in files.items()}
-        store.overwrite(MANIFEST, manifest_bytes(known.files | changed, known.stages))
+        store.overwrite(MANIFEST, manifest_bytes(known.files | changed, known.stages, known.of_stages))
     for key, data in files.items():
         store.overwrite(key, data)
+
+
+class Vouched(Around):
+    """A finished run, of which nothing is read that its manifest does not say: a whole file of another run neither."""
+
+    def __init__(self, store: Store, known: Manifest):
+        super().__init__(store)
+        self.known = known
+
+    def read(self, key: str) -> bytes:
+        """See `Store`; errors.DamagedFile where the object is not what was stored."""
+        data = super().read(key)
+        wanted = self.known.files.get(key) or self.known.of_stages.get(key)
+        difference = what_differs(data, wanted) if wanted else None
+        if difference:
+            of_stage = inside(self.store, key.rpartition("/")[0]) if key in self.known.of_stages else None
+            raise damaged(self.store, key, difference, delete_folder(of_stage) if of_stage else remedy_for(self, key))
+        return data
+
+
+def vouched(store: Store) -> Store:
+    """Return a run that compares what is read of it with its manifest, if it has one.
+
+    Raises:
+        errors.DamagedFile: the manifest cannot be used.
+    """
+    # Other programs have manifests of other kinds.
+    has_one = store.exists(CONFIG) and store.exists(MANIFEST)
+    return Vouched(store, read_manifest(store, MAKE_AGAIN)) if has_one else store
 
 
 def is_ours(key: str) -> bool:

@@ -118,6 +118,7 @@ class FolderStore:
     def delete(self, prefix: str) -> None:
         """Delete the folder `prefix`, manifests first."""
         top = self._to_write(prefix)
+        refuse_links(self.root, top)
         with writing(top):
             for key in manifests_and_others(self.list(prefix))[0]:
                 self._path(key).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from share_dist import errors
@@ -29,12 +29,27 @@ class Manifest:
     stages: tuple[str, ...] | None = None
     """In a run's manifest, the folders below it that have manifests of their own; None in a stage's."""
 
+    of_stages: Entries = field(default_factory=dict)
+    """In a run's manifest, what those manifests were, by key: whole ones of another stage would agree with themselves.
+    Earlier versions did not keep it."""
 
-def manifest_bytes(files: Mapping[str, Mapping[str, Any]], stages: Iterable[str] | None = None) -> bytes:
+    own: dict[str, Any] = field(default_factory=dict)
+    """This manifest's own hash and size."""
+
+
+def manifest_bytes(
+    files: Mapping[str, Mapping[str, Any]],
+    stages: Iterable[str] | None = None,
+    of_stages: Mapping[str, Mapping[str, Any]] | None = None,
+) -> bytes:
     """Return a manifest as it is stored."""
     named = {"stages": sorted(stages)} if stages is not None else {}
-    ordered = {key: dict(sorted(files[key].items())) for key in sorted(files)}
-    return sealed({"files": ordered, **named, "version": VERSION})
+    kept = {"of_stages": _ordered(of_stages)} if of_stages else {}
+    return sealed({"files": _ordered(files), **named, **kept, "version": VERSION})
+
+
+def _ordered(entries: Mapping[str, Mapping[str, Any]]) -> Entries:
+    return {key: dict(sorted(entries[key].items())) for key in sorted(entries)}
 
 
 def read_manifest(stage: Store, remedy: str | None = None) -> Manifest:
@@ -50,7 +65,8 @@ def read_manifest(stage: Store, remedy: str | None = None) -> Manifest:
     """
     where = stage.uri(MANIFEST)
     remedy = remedy or delete_folder(stage)
-    found = unsealed(stage.read(MANIFEST), where, remedy, otherwise="is not a manifest")
+    data = stage.read(MANIFEST)
+    found = unsealed(data, where, remedy, otherwise="is not a manifest")
     if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
         raise damaged(stage, MANIFEST, "is not a manifest: it lists no files", remedy)
     if found.get("version") != VERSION:
@@ -58,11 +74,11 @@ def read_manifest(stage: Store, remedy: str | None = None) -> Manifest:
             f"{where} is of version {json.dumps(found.get('version'))}, and this release knows version {VERSION}.\n"
             "  Use the release that wrote it."
         )
-    stages = found.get("stages")
-    wrong = next(_wrong(found["files"], stages), None)
+    stages, of_stages = found.get("stages"), found.get("of_stages", {})
+    wrong = next(_wrong(found["files"], stages, of_stages), None)
     if wrong:
         raise damaged(stage, MANIFEST, f"is not a manifest: {wrong}", remedy)
-    return Manifest(found["files"], None if stages is None else tuple(stages))
+    return Manifest(found["files"], None if stages is None else tuple(stages), of_stages, fingerprint(data))
 
 
 def manifest_files(stage: Store) -> Entries:
@@ -70,17 +86,20 @@ def manifest_files(stage: Store) -> Entries:
     return read_manifest(stage).files
 
 
-def _wrong(files: Mapping[str, Any], stages: Any) -> Iterator[str]:
+def _wrong(files: Mapping[str, Any], stages: Any, of_stages: Any) -> Iterator[str]:
     """Yield what no manifest of ours holds."""
     if stages is not None and not (isinstance(stages, list) and all(isinstance(name, str) for name in stages)):
         yield "its stages are no list of names"
         return
-    for key in (*files, *(stages or ())):
+    if not isinstance(of_stages, dict):
+        yield "it says nothing of its stages' manifests"
+        return
+    for key in (*files, *(stages or ()), *of_stages):
         try:
             key_parts(key)
         except ValueError:
             yield f"it names {key!r}, which is not inside its folder"
-    for key, entry in files.items():
+    for key, entry in (*files.items(), *of_stages.items()):
         hashed = isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and _SHA256.match(entry["sha256"])
         if not hashed or type(entry.get("bytes")) is not int:
             yield f"what it says of {key!r} is no hash and size"

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from share_dist import errors
 from share_dist.config import RunConfig, setting_of, setting_types, with_settings
 from share_dist.recipes import find_recipe
-from share_dist.storage import CONFIG, Store, open_store
+from share_dist.storage import CONFIG, Store, open_store, vouched
 from share_dist.sweep.summary import read_json, read_summary
 from share_dist.sweep.trial import with_point
 
@@ -50,8 +50,12 @@ def best_recipe(name: str, recipe: str | None = None) -> tuple[str, RunConfig]:
 
 
 def sweep_at(name: str) -> Store:
-    """A folder under runs/, or any folder or bucket."""
-    return open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}")
+    """A folder under runs/, or any folder or bucket; what is read of a finished sweep is compared with its manifest.
+
+    Raises:
+        errors.DamagedFile: its manifest cannot be used.
+    """
+    return vouched(open_store(name if "/" in name or Path(name).is_dir() else f"runs/{name}"))
 
 
 def _values(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from share_dist.loop.share import versions
 from share_dist.loop.story import PAGE, SUMMARY
 from share_dist.recipes import Range, SearchSpace, find_recipe, space_to_json
 from share_dist.report import Importance, Repeat, SweepStory, SweepTrial, write_sweep_report
-from share_dist.storage import Store, finish_run, open_store, reopen_run, rewrite, sealed
+from share_dist.storage import Store, finish_run, open_store, reopen_run, rewrite, sealed, vouched
 from share_dist.sweep.config import FIGURES, SweepConfig
 from share_dist.sweep.importance import importances
 from share_dist.sweep.outcome import Outcome, gains_in_words, outcome_of
@@ -68,9 +68,9 @@ def rewrite_sweep_report(address: str) -> str:
 
     Raises:
         errors.BadSetting: it has no summary, because it was stopped.
-        errors.DamagedFile: its summary is no JSON.
+        errors.DamagedFile: its summary is not what was stored.
     """
-    store = open_store(address)
+    store = vouched(open_store(address))
     summary = {"title": store.uri().rpartition("/")[2], **read_summary(store)}
     rewrite(store, {PAGE: write_sweep_report(story_of(summary))})
     return store.uri(PAGE)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from share_dist.cli import main
-from share_dist.ops import find_runs, listing, look, runs_table
+from share_dist.ops import find_runs, listing, look, runs_table, verify
 from share_dist.ops.evidence import evidence
-from share_dist.storage import FolderStore, commit, inside, open_store, sealed
+from share_dist.storage import FolderStore, commit, finish_run, inside, open_store, sealed
 from share_dist.studies.bad_s3 import Schedule
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -64,6 +64,16 @@ def test_one_damaged_run_says_so_and_hides_no_other(place, capsys, key, data, sa
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if said in line and line.endswith("/b")]
     assert listed(place)["a"] == listed(place)["c"] == WHOLE
+
+
+def test_a_finished_run_that_lost_its_settings_is_called_damaged_and_kept(place):
+    run = inside(open_store(place), "b")
+    finish_run(run)
+    run.remove(["config.json"])
+    assert listed(place)["b"] == ("run of unknown kind", "damaged: config.json is gone")
+    (damage,) = verify(place).damage
+    assert "config.json is gone" in str(damage)
+    assert "Put back a whole copy" in str(damage)
 
 
 def test_in_a_folder_a_manifest_of_any_length_that_is_none_is_named(tmp_path):

@@ -8,8 +8,20 @@ import pytest
 
 from share_dist import errors
 from share_dist.ops import verify
-from share_dist.storage import MANIFEST, FolderStore, finish_run, inside, once, read_sealed, reopen_run, rewrite, sealed
-from share_dist.storage.manifests import manifest_bytes, read_manifest
+from share_dist.storage import (
+    MANIFEST,
+    FolderStore,
+    finish_run,
+    inside,
+    once,
+    read_sealed,
+    reopen_run,
+    rewrite,
+    sealed,
+    verified,
+    vouched,
+)
+from share_dist.storage.manifests import fingerprint, manifest_bytes, read_manifest
 
 
 @pytest.fixture
@@ -56,6 +68,22 @@ def test_what_is_damaged_or_gone_is_named_wherever_it_lies(run):
         (f"block/{MANIFEST}", "gone"),
     ):
         assert any(name in line and what in line for line in said)
+
+
+def test_what_comes_from_another_run_is_named_and_not_read_though_it_is_whole(run):
+    run.overwrite("summary.json", sealed({"gain": 9}))
+    block = inside(run, "survey/block")
+    block.overwrite("rows", b"others")
+    block.overwrite(MANIFEST, manifest_bytes({"rows": fingerprint(b"others")}))
+    said = [str(problem).splitlines()[0] for problem in verify(run.uri()).damage]
+    assert len(said) == 2
+    for read, name in (
+        (lambda: read_sealed(vouched(run), "summary.json"), "summary.json"),
+        (lambda: verified(inside(vouched(run), "survey/block")), f"survey/block/{MANIFEST}"),
+    ):
+        assert any(f"{run.uri(name)} " in line for line in said)
+        with pytest.raises(errors.DamagedFile, match=f"{name} has"):
+            read()
 
 
 def test_a_run_is_unfinished_from_when_it_is_reopened_until_it_is_finished_again(run):
@@ -132,7 +160,9 @@ def test_a_manifest_that_cannot_be_used_is_damage_with_its_name(folder, content,
 
 def test_a_manifest_of_an_earlier_version_still_vouches(folder):
     block = inside(folder, "survey/block")
-    files = read_manifest(block).files
+    files, of_run = read_manifest(block).files, read_manifest(folder)
+    # That of the run knew nothing of them either.
+    folder.overwrite(MANIFEST, manifest_bytes(of_run.files, of_run.stages))
     block.overwrite(MANIFEST, json.dumps({"files": files, "version": 1}, indent=1, sort_keys=True).encode())
     assert verify(folder.uri()).damage == []
     assert read_sealed(folder, "summary.json") == {"gain": 1}

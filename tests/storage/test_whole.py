@@ -54,7 +54,7 @@ def test_no_name_in_out_leads_a_run_to_another_file(tmp_path, precious, name, ki
 
 def test_a_folder_that_is_a_link_leads_no_write_and_no_delete_out_of_the_run(tmp_path):
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/kept").write_text("mine")
+    (tmp_path / "elsewhere/manifest.json").write_text("mine")
     (tmp_path / "real").mkdir()
     (tmp_path / "run").symlink_to(tmp_path / "real")
     store = FolderStore(tmp_path / "run")
@@ -62,12 +62,13 @@ def test_a_folder_that_is_a_link_leads_no_write_and_no_delete_out_of_the_run(tmp
     (tmp_path / "real/linked").symlink_to(tmp_path / "elsewhere")
     for act in (
         lambda: store.write_once("linked/new", b""),
-        lambda: store.overwrite("linked/deeper/kept", b""),
-        lambda: store.delete("linked/kept"),
+        lambda: store.overwrite("linked/deeper/new", b""),
+        lambda: store.delete("linked/new"),
+        lambda: store.delete("linked"),
     ):
         with pytest.raises(errors.NotWritable, match=r"linked is a link to (.|\n)*--out itself may be"):
             act()
-    assert os.listdir(tmp_path / "elsewhere") == ["kept"]
+    assert os.listdir(tmp_path / "elsewhere") == ["manifest.json"]
 
 
 def test_a_journal_that_is_a_link_is_not_appended_to(tmp_path, precious):
