@@ -8,12 +8,13 @@ from collections.abc import Sequence
 MASK = "***"
 _SECRET = r"(?:password|passwd|passphrase|pwd|secret|secret_access_key)"
 _ADDRESS = re.compile(
-    # scheme://user: and then either a port, behind which a password may still hide within the same word, or anything up
-    # to the line's last @: a password that was not percent-encoded may hold every sign, a space and an @ among them.
-    r"(?P<begin>[a-z][\w+.-]*://[^\s/:?#]*:)(?:(?=\d+(?:[/\s?#'\")\],;]|$))\S*@|(?!\d+(?:[/\s?#'\")\],;]|$))[^\n]*@)",
+    # scheme://user: (or scheme:/user: as pathlib folds it) and then either a port, behind which a password may still
+    # hide within the same word, or anything up to the line's last @: a password that was not percent-encoded may hold
+    # every sign, a space and an @ among them.
+    r"(?P<begin>[a-z][\w+.-]*:/{1,2}[^\s/:?#]*:)(?:(?=\d+(?:[/\s?#'\")\],;]|$))\S*@|(?!\d+(?:[/\s?#'\")\],;]|$))[^\n]*@)",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"(?P<begin>https?://)[^\s/@:]+@", re.IGNORECASE)
+_TOKEN = re.compile(r"(?P<begin>https?:/{1,2})[^\s/@:]+@", re.IGNORECASE)
 _PAIR = re.compile(
     rf"(?P<begin>\w*{_SECRET}['\"]?(?:\s*=\s*|['\"]\s*:\s*|%3d))(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)",
     re.IGNORECASE,

@@ -96,7 +96,7 @@ def holds_password(url: str) -> bool:
         address = make_url(url)
     except (ArgumentError, ValueError):
         return True
-    return address.password is not None or "password" in address.query
+    return address.password is not None or any("password" in name for name in address.query)
 
 
 def require_same_study(storage: BaseStorage, name: str, identity: dict[str, Any]) -> bool:

@@ -36,6 +36,8 @@ HIDDEN = [
     "http://key:hunter2@127.0.0.1:9000/bucket",
     "https://hunter2@github.com/me/x",
     "aws_secret_access_key=hunter2",
+    "postgresql:/me:hun@ter2@host/db",
+    "https:/hunter2@github.com/me/x",
 ]
 PARTS = ("hun", "ter2", "te@r2", "12345")
 KEPT = [

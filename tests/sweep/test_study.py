@@ -113,6 +113,7 @@ def test_a_study_of_another_program_is_refused(tmp_path):
         ("postgresql://me:secret@host/x", True),
         ("postgresql://me:sec#ret@host/x", True),
         ("postgresql://me@host/x?password=secret", True),
+        ("postgresql://me@host/x?sslpassword=secret", True),
         ("postgresql://me:secret@host:port/x", True),
     ],
 )
