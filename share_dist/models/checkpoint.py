@@ -23,7 +23,7 @@ from share_dist.errors import BadSetting, DamagedFile, ShareDistError, WrongArch
 from share_dist.models.config import ModelConfig
 from share_dist.models.container import Container, read_container, read_metadata, weights_hash
 from share_dist.models.regressor import Regressor, make_model
-from share_dist.models.strangers import beginning_of, folder_refusal, refusal
+from share_dist.models.strangers import beginning_of, folder_refusal, large_refusal, refusal
 from share_dist.storage import read_address
 
 FORMAT = "share_dist-checkpoint-v1"
@@ -110,10 +110,12 @@ def read_source(source: Path | str | bytes) -> bytes:
     """
     if isinstance(source, bytes):
         return source
-    if Path(source).is_dir():
-        raise folder_refusal(Path(source))
     try:
+        if os.path.isdir(source):
+            raise folder_refusal(Path(source))
         return read_address(source)
+    except DamagedFile as problem:
+        raise large_refusal(Path(source), _name(source)) or problem from None
     except ShareDistError:
         raise
     except (OSError, ValueError) as problem:
@@ -239,7 +241,8 @@ def _card_from(metadata: dict[str, str], name: str) -> dict[str, Any]:
         raise DamagedFile(
             f"{name} has no card of format {FORMAT}."
             f"\n  Found metadata: {', '.join(metadata)[:200] or 'none'}."
-            "\n  Weights of other projects need their reader; ours are written by `share-dist train` or `share`."
+            "\n  Weights of other projects or later versions cannot be read; `share-dist train` and `share` write ours."
+            "\n  Give one of those, or leave --model.checkpoint out for the built-in model."
         )
     # Cards of earlier versions stand alone. "format" is what other tools add when they write a file again.
     strange = metadata.keys() - {"card", "card_hash", "format"}

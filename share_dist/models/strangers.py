@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
+from share_dist.body.npz import Bounded
 from share_dist.errors import DamagedFile, ShareDistError, WrongArchitecture
-from share_dist.storage import HEAD_BYTES, other_kind
+from share_dist.storage import HEAD_BYTES, open_given, other_kind, text_of
 
 _OURS = (
     "This release reads only safetensors files that `share-dist train` or `share` wrote, and no other project's.\n"
@@ -23,6 +26,10 @@ _NETWORKS = (
     (b"GGUF", "a GGUF file, as llama.cpp reads it."),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file."),
 )
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|\((?:dp|lp)\d+\n|c[\w.]+\n\w+\n|[\]}]q\x00|ccopy_reg\n")
+"""Protocols 2 to 5, then what 0 and 1 begin a dictionary, a list or an object with."""
+
+_TORCH_TAR = re.compile(rb"(?:\./)?(?:sys_info|pickle|tensors|storages)\0")
 _LEVELDB_END = bytes.fromhex("57fb808b247547db")
 """The last bytes of a LevelDB table, in which TensorFlow keeps the index of its checkpoints."""
 
@@ -38,22 +45,38 @@ def refusal(content: bytes, name: str) -> ShareDistError | None:
     """
     if content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= 2 * len(content):
         return None
-    network = _network(content)
+    network = _network(content, io.BytesIO(content))
     if network:
-        return WrongArchitecture(f"{name} cannot be read: it is {network}\n  {_OURS}")
+        return _of_another_project(network, name)
     other = other_kind(content[:HEAD_BYTES]) or _text(content)
     return DamagedFile(f"{name} cannot be read: it is {other}.\n  {_OURS}") if other else None
 
 
-def _network(content: bytes) -> str | None:
+def large_refusal(path: Path, name: str) -> ShareDistError | None:
+    """Return the error for a network's file that is too large to be read: those of others may have gigabytes."""
+    try:
+        with open_given(path) as file:
+            network = _network(file.read(HEAD_BYTES), file)
+    except (ShareDistError, OSError):
+        return None
+    return _of_another_project(network, name) if network else None
+
+
+def _of_another_project(network: str, name: str) -> WrongArchitecture:
+    return WrongArchitecture(f"{name} cannot be read: it is {network}\n  {_OURS}")
+
+
+def _network(content: bytes, file: io.BufferedIOBase) -> str | None:
     """Say which other network's file this is."""
     known = next((kind for start, kind in _NETWORKS if content.startswith(start)), None)
     if known:
         return known
     if content.startswith(b"PK\x03\x04"):
-        return _archived(content)
-    if re.match(rb"\x80[\x02-\x05]", content):
+        return _archived(file)
+    if _PICKLE.match(content):
         return f"a Python pickle. {_NEVER_OPENED}"
+    if _TORCH_TAR.match(content) and content[257:262] == b"ustar":
+        return f"a PyTorch checkpoint of before PyTorch 0.1.10. {_NEVER_OPENED}"
     if content.endswith(_LEVELDB_END):
         return "the index of a TensorFlow checkpoint."
     if content[4:8] == b"TFL3":
@@ -64,18 +87,21 @@ def _network(content: bytes) -> str | None:
     return None
 
 
-def _archived(content: bytes) -> str | None:
+def _archived(file: io.BufferedIOBase) -> str | None:
     """Tell the zip archives of networks apart by the names in them."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(Bounded(file)) as archive:  # pyright: ignore[reportArgumentType]  # it has what is needed
             names = [entry.filename for entry in archive.infolist()[:_MOST_NAMES]]
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, IndexError):
+            ends = {name.rpartition("/")[2]: name for name in names}
+            first = archive.open(ends["data.pkl"]).read(HEAD_BYTES) if "data.pkl" in ends else b""
+    except (zipfile.BadZipFile, OSError, NotImplementedError, IndexError):
         return "a zip archive that is not whole, such as a PyTorch checkpoint whose download broke off."
-    ends = {name.rpartition("/")[2] for name in names}
+    except (ValueError, RuntimeError, zlib.error):
+        return None
     if "constants.pkl" in ends:
         return f"a TorchScript program. {_NEVER_OPENED}"
     if "data.pkl" in ends:
-        lightning = " Lightning" if b"pytorch-lightning_version" in content else ""
+        lightning = " Lightning" if b"pytorch-lightning_version" in first else ""
         return f"a PyTorch{lightning} checkpoint. {_NEVER_OPENED}"
     if "model.weights.h5" in ends:
         return "a Keras network."
@@ -86,21 +112,20 @@ def _archived(content: bytes) -> str | None:
 
 def _text(content: bytes) -> str | None:
     """Say what a text is that came in a checkpoint's place."""
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    text = content[: HEAD_BYTES * 4].decode("utf-16" if wide else "utf-8-sig", "replace").lstrip()
-    if wide and (kind := other_kind(text.encode())):
-        return kind
+    text = text_of(content[: 4 * HEAD_BYTES])
     if text.startswith(("# xet version", "/annex/objects/", "../.git/annex", ".git/annex", "outs:")):
         return "a pointer to a file that was not fetched; fetch it with the tool that keeps it"
     if text.startswith("model_checkpoint_path:"):
         return "the list of a TensorFlow checkpoint's files"
     if re.match(r"<Error\b", text):
         return "a bucket's error in place of a file"
+    if not text or "\ufffd" in text[:200] or not all(letter.isprintable() or letter.isspace() for letter in text[:200]):
+        return None
     if re.match(r"[\[{]", text):
-        return "the index of a network in several files" if '"weight_map"' in text else "JSON, not weights"
-    if text and "\ufffd" not in text[:200] and all(letter.isprintable() or letter.isspace() for letter in text[:200]):
-        return f"a text that begins with '{' '.join(text.split())[:60]}'"
-    return None
+        if b'"model_hash"' in content:
+            return "the card of a checkpoint without its weights"
+        return "the index of a network in several files" if b'"weight_map"' in content else "JSON, not weights"
+    return f"a text that begins with '{' '.join(text.split())[:60]}'"
 
 
 def folder_refusal(folder: Path) -> ShareDistError:
@@ -126,5 +151,5 @@ def folder_refusal(folder: Path) -> ShareDistError:
 
 def beginning_of(path: Path) -> str | None:
     """Say what a path is that names no file, but the beginning of several: TensorFlow's way of naming a checkpoint."""
-    several = any(Path(f"{path}{end}").is_file() for end in (".index", ".meta"))
+    several = any(os.path.isfile(f"{path}{end}") for end in (".index", ".meta"))
     return "it is the beginning of the names of a TensorFlow checkpoint's files" if several else None

@@ -48,6 +48,7 @@ from share_dist.storage.given import read_given as read_given
 from share_dist.storage.given import read_given_text as read_given_text
 from share_dist.storage.kinds import HEAD_BYTES as HEAD_BYTES
 from share_dist.storage.kinds import other_kind as other_kind
+from share_dist.storage.kinds import text_of as text_of
 from share_dist.storage.manifests import Manifest as Manifest
 from share_dist.storage.manifests import check_object as check_object
 from share_dist.storage.manifests import damaged as damaged

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-HEAD_BYTES = 1024
+import json
+import re
+
+HEAD_BYTES = 4096
 """How much of a file's beginning `other_kind` wants to see."""
 
 _STARTS = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull` where it lies"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and MATLAB write it"),
     (b"\x1f\x8b", "compressed by gzip; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard; unpack it first"),
     (b"BZh", "compressed by bzip2; unpack it first"),
     (b"\xfd7zXZ\x00", "compressed by xz; unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it, and name what is in it"),
@@ -17,7 +20,8 @@ _STARTS = (
     (b"\x89PNG\r\n\x1a\n", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
 )
-_PAGES = (b"<!doctype html", b"<html", b"<head")
+_PAGES = re.compile(r"<(!doctype html|html|head|body|script|meta|title)\b", re.IGNORECASE)
+_POINTERS = ("version https://git-lfs", "version http://git-media", "version https://hawser")
 
 
 def other_kind(head: bytes) -> str | None:
@@ -33,16 +37,29 @@ def other_kind(head: bytes) -> str | None:
         return "empty"
     if not head.strip(b"\0"):
         return "nothing but zero bytes, as an interrupted download leaves them"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
-    if text.startswith(_PAGES):
+    text = text_of(head)
+    if _PAGES.match(text):
         return "a web page, as a site sends it in place of a file when nobody is logged in"
-    if text.startswith(b"<?xml"):
+    if text.startswith("<?xml"):
         return "an XML text, as a bucket sends it in place of a file that it refuses"
+    if text.startswith(_POINTERS):
+        return "a Git LFS pointer, not the file itself; run `git lfs pull` where it lies"
     if head.startswith(b"PK\x03\x04"):
         return _zip_kind(head)
     if head[257:262] == b"ustar":
         return "a tar archive; unpack it, and name what is in it"
     return next((kind for start, kind in _STARTS if head.startswith(start)), None)
+
+
+def text_of(head: bytes) -> str:
+    """Return a beginning as text, in its Unicode encoding, without blanks and comments before the first word.
+
+    What is no text comes with U+FFFD in it.
+    """
+    text = head.decode(json.detect_encoding(head), "replace").lstrip("\ufeff \t\r\n\f\v")
+    while text.startswith("<!--") and "-->" in text:
+        text = text.partition("-->")[2].lstrip()
+    return text
 
 
 def _zip_kind(head: bytes) -> str:

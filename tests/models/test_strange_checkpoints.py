@@ -61,6 +61,8 @@ STRANGERS = {
     "pytorch cut off": (by_torch(WEIGHTS)[:300], "not whole"),
     "torchscript": (zipped("net/data.pkl", "net/code/a.py", "net/constants.pkl"), "a TorchScript program"),
     "pickle": (pickle.dumps({"state_dict": [1]}), "a Python pickle"),
+    "pickle of old": (pickle.dumps({"state_dict": [1]}, protocol=0), "a Python pickle"),
+    "pytorch of 2016": (b"sys_info".ljust(257, b"\0") + b"ustar" + b"\0" * 250, "before PyTorch 0.1.10"),
     "keras": (b"\x89HDF\r\n\x1a\n" + b"\0" * 100, "an HDF5 file"),
     "keras 3": (zipped("metadata.json", "config.json", "model.weights.h5"), "a Keras network"),
     "npz": (by_numpy(), "a NumPy archive"),
@@ -69,13 +71,20 @@ STRANGERS = {
     "tflite": (b"\x1c\0\0\0TFL3" + b"\0" * 64, "a TensorFlow Lite network"),
     "tensorflow list": (b'model_checkpoint_path: "model.ckpt-667589"\n', "the list of a TensorFlow checkpoint's files"),
     "lfs": (LFS, "a Git LFS pointer"),
+    "lfs by an editor": (b"\xef\xbb\xbf\r\n" + LFS.replace(b"\n", b"\r\n"), "a Git LFS pointer"),
     "xet": (b"# xet version 0\nfilesize = 10716768\n", "a pointer to a file that was not fetched"),
     "login page": (b"\xef\xbb\xbf\n<!DOCTYPE html><html><title>Sign in</title>", "a web page"),
     "wide login page": ("\n<html><title>Sign in</title>".encode("utf-16"), "a web page"),
+    "wide login page, unmarked": ("\n\n<!-- 1 -->\n<html>".encode("utf-16-be"), "a web page"),
     "bucket": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML text, as a bucket sends it"),
     "bucket, bare": (b"<Error><Code>NoSuchKey</Code></Error>", "a bucket's error"),
     "json": (b'{"error": "Invalid credentials in Authorization header"}', "JSON, not weights"),
     "several files": (b'{"metadata": {}, "weight_map": {}}', "the index of a network in several files"),
+    "card": (
+        b'{"format": "share_dist-checkpoint-v1", "model_hash": "0"}',
+        "the card of a checkpoint without its weights",
+    ),
+    "numbers that begin as JSON does": (b"{\xff\x80\x9f\x00\x01" * 99, "its header should have"),
     "text": (b"Invalid username or password.", "a text that begins with 'Invalid username"),
     "gzip": (gzip.compress(b"1"), "compressed by gzip"),
     "empty": (b"", "empty"),
@@ -134,11 +143,22 @@ def test_the_beginning_of_tensorflows_names_is_told_from_a_file_that_is_not_ther
         load_checkpoint(tmp_path / "model.ckpt-1")
 
 
-def test_a_file_of_a_terabyte_is_refused_by_its_size(tmp_path):
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [(b"", "1,099,511,627,776 bytes"), (by_torch(WEIGHTS, _use_new_zipfile_serialization=False), "before PyTorch 1.6")],
+    ids=["unknown", "pytorch"],
+)
+def test_a_file_of_a_terabyte_is_refused_by_its_size_or_called_what_it_is(start, words, tmp_path):
     with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(start)
         file.truncate(1 << 40)
-    with pytest.raises(DamagedFile, match="1,099,511,627,776 bytes"):
+    with pytest.raises((DamagedFile, WrongArchitecture), match=words):
         load_checkpoint(tmp_path / "model.safetensors")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_no_checkpoint():
+    with pytest.raises(DamagedFile, match="File name too long"):
+        load_checkpoint("a" * 300)
 
 
 def headed(header: object, weights: bytes = b"", length: int | None = None) -> bytes:
