@@ -120,19 +120,27 @@ class S3Store:
     def _all(self, prefix: str) -> list[Entry]:
         """Return every object whose key begins with the folder's, in the order of S3, that of their names."""
         top = self._key(prefix)
-        arguments: dict[str, str] = {"Bucket": self.bucket, "Prefix": f"{top}/" if top else ""}
+        ask, arguments = "list_objects_v2", {"Bucket": self.bucket, "Prefix": f"{top}/" if top else ""}
         shorter = len(self.prefix) + 1 if self.prefix else 0
         found: list[Entry] = []
         with self.asking("s3:ListBucket"):
             while True:
-                page = patiently(lambda: self.client.list_objects_v2(**arguments), self.patience)
+                page = self._page(ask, arguments)
                 for item in page.get("Contents", []):
                     found.append(Entry(item["Key"][shorter:], item["Size"], item["LastModified"].timestamp()))
                 if page.get("IsTruncated") is False:
                     return found
-                if "NextContinuationToken" not in page:
+                before = dict(arguments)
+                if "NextContinuationToken" in page:
+                    arguments["ContinuationToken"] = page["NextContinuationToken"]
+                elif page.get("Contents"):
+                    # Older servers take a listing for one of the first version.
+                    ask, arguments["Marker"] = "list_objects", page["Contents"][-1]["Key"]
+                if arguments == before:
                     raise Foreign
-                arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _page(self, ask: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return patiently(lambda: getattr(self.client, ask)(**arguments), self.patience)
 
     def remove(self, keys: list[str]) -> None:
         """Delete single objects, a thousand at most; those that are gone already are no error."""
@@ -168,9 +176,7 @@ class S3Store:
             return error_code(error) in ABSENT
         place = self.place(key)
         try:
-            page = patiently(
-                lambda: self.client.list_objects_v2(Bucket=self.bucket, Prefix=place.key, MaxKeys=1), self.patience
-            )
+            page = self._page("list_objects_v2", {"Bucket": self.bucket, "Prefix": place.key, "MaxKeys": 1})
         except (BotoCoreError, ClientError):
             return False
         return all(item["Key"] != place.key for item in page.get("Contents", []))

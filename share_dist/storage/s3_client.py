@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError, SSLError
@@ -40,6 +41,10 @@ _PASSING_STATUS = {408, 425, 429, *range(500, 600)} - {501, 505, 507, 511}
 _LASTING = {"NotImplemented", "MethodNotAllowed", "PreconditionFailed", "InvalidRequest", "InvalidArgument"}
 _LASTING |= {"EntityTooSmall", "EntityTooLarge", "InvalidPart", "AccessDenied", "NoSuchUpload"}
 _LASTING_TLS = re.compile(r"\[Errno 2\]|WRONG_VERSION_NUMBER|CERTIFICATE_VERIFY_FAILED|NO_CERTIFICATE|record layer")
+_REDIRECTS = {301, 302, 303, 307, 308}
+_HEAD = 2000
+"""Bytes in which a page of HTML says that it is one."""
+
 _LONGEST_WAIT_S = 5.0
 _GIVEN_UP = "given_up"
 _CREATING = Lock()
@@ -71,7 +76,7 @@ class Garbled(Exception):
 
 
 class Foreign(Exception):
-    """An answer came that is none of S3's: what was asked is another kind of server."""
+    """An answer came that is none of S3's: what was asked is another kind of server. Its text says which, if any."""
 
 
 class Replaced(Exception):
@@ -92,7 +97,7 @@ def forget_clients() -> None:
 
 @lru_cache(maxsize=8)
 def _client(process: int, environment: tuple[tuple[str, str], ...], patience: Patience) -> Any:
-    return client_for(
+    client = client_for(
         Config(
             retries={"mode": "standard", "total_max_attempts": patience.attempts},
             connect_timeout=patience.connect_s,
@@ -101,6 +106,24 @@ def _client(process: int, environment: tuple[tuple[str, str], ...], patience: Pa
             tcp_keepalive=True,
         )
     )
+    client.meta.events.register_first("needs-retry.s3", _refuse_foreign)
+    return client
+
+
+def _refuse_foreign(response: tuple[Any, Mapping[str, Any]] | None, **_: Any) -> None:
+    """Refuse at once what is no answer of S3: boto follows a redirect in a circle, and takes a page for an error."""
+    if response is None:
+        return
+    answer, parsed = response
+    if answer.status_code in _REDIRECTS and "x-amz-bucket-region" not in answer.headers:
+        if str(parsed.get("Error", {}).get("Code", "")).isdigit():
+            there = urlsplit(answer.headers.get("Location", ""))
+            host = f" to {there.scheme}://{there.netloc.rpartition('@')[2]}" if there.netloc else ""
+            raise Foreign(f"{answer.status_code}{host}")
+    elif answer.status_code == 500 and answer.raw.status == 200:
+        start = answer.content[:_HEAD].lstrip().lower()
+        if not start.startswith(b"<") or b"<html" in start:
+            raise Foreign
 
 
 def patiently(action: Callable[[], T], patience: Patience) -> T:

@@ -17,7 +17,7 @@ from botocore.parsers import ResponseParserError
 from share_dist import errors
 from share_dist.storage.s3_client import Foreign, Garbled, error_code, error_status, forget_clients, may_pass
 from share_dist.storage.s3_dialect import is_aws
-from share_dist.storage.s3_unanswered import endpoint_setting, without_keys, words_before_an_answer
+from share_dist.storage.s3_unanswered import endpoint_setting, proxy_refuses, without_keys, words_before_an_answer
 
 _REGION = {
     *("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
@@ -27,7 +27,7 @@ _CREDENTIALS = {
     *("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "RequestExpired"),
     *("InvalidToken", "TokenRefreshRequired", "InvalidClientTokenId", "UnrecognizedClientException", "401"),
 }
-_DENIED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403"}
+_DENIED = {"AccessDenied", "Forbidden", "403"}
 _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _LOST = {"NoSuchKey", "MethodNotAllowed", "404", "405"}
 _TOLD = [
@@ -47,6 +47,16 @@ _TOLD = [
             "InvalidObjectState",
             "has moved an object of the run to an archive",
             "Restore it with `aws s3api restore-object`, and leave runs out of the bucket's lifecycle rules",
+        ),
+        (
+            "AccountProblem|AllAccessDisabled|NotSignedUp",
+            "is closed to its account",
+            "See what the server's console says of the account, or ask its support",
+        ),
+        (
+            r"^KMS\.",
+            "cannot use the key that encrypts it",
+            "Enable that key, or give the bucket another default encryption",
         ),
         (
             "requester.pays|request-payer",
@@ -122,8 +132,9 @@ def asking(what: Asking) -> Iterator[None]:
             f"{error}, again and again ({what.where}).\n"
             "  Delete that object's folder and run the same command again: only that stage is made anew."
         ) from None
-    except (Foreign, ResponseParserError):
-        raise errors.BucketRefused(_foreign(what)) from None
+    except (Foreign, ResponseParserError) as error:
+        status = f" ({error})" if isinstance(error, Foreign) and str(error) else ""
+        raise errors.BucketRefused(_foreign(what, status)) from None
     except (BotoCoreError, ClientError) as error:
         if error_code(error) in _CREDENTIALS:
             forget_clients()
@@ -135,6 +146,8 @@ def _words(error: Exception, what: Asking) -> str:
     code = error_code(error)
     if not code:
         return words_before_an_answer(error, what.where, what.endpoint)
+    if code == "407":
+        return proxy_refuses(what.where)
     if code in _REGION:
         return _region(error, what)
     if code == "RequestTimeTooSkewed":
@@ -147,7 +160,7 @@ def _words(error: Exception, what: Asking) -> str:
             f"{what.where} answers {code} to {what.permission}, and the endpoint names the bucket already.\n"
             f"  Set {endpoint_setting()} to {what.endpoint_without_bucket}; s3://{what.bucket} names the bucket."
         )
-    if code in _NO_BUCKET or (code in _LOST and what.permission == "s3:ListBucket"):
+    if code in _NO_BUCKET or (code in _LOST and not code.isdigit() and what.permission == "s3:ListBucket"):
         return (
             f"there is no {what.where} ({code}).\n  Make it with `aws s3 mb s3://{what.bucket}`, or give another "
             f"address; {endpoint_setting()} says on which server it is looked for."

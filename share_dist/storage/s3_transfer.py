@@ -89,7 +89,9 @@ def look(place: Place) -> Mapping[str, Any]:
         ClientError: as S3 says; one of `ABSENT` when there is none.
     """
     try:
-        return place.ask(place.client.head_object)
+        found = place.ask(place.client.head_object)
+        _etag(found)
+        return found
     except ClientError as error:
         # An answer to HEAD has no body. GET says why; and where HEAD alone is refused, the object is there.
         if error_status(error) == 404 or may_pass(error):

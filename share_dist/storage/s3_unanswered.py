@@ -41,20 +41,31 @@ def words_before_an_answer(error: Exception, where: str, endpoint: str) -> str:
     if isinstance(error, SSLError):
         return _tls(error, where, endpoint)
     if isinstance(error, ProxyConnectionError):
+        if " 407 " in str(error.kwargs.get("error")):
+            return proxy_refuses(where)
         return (
             f"{where} cannot be reached, because the proxy of this machine does not answer ({kind}).\n"
             "  Correct HTTPS_PROXY or HTTP_PROXY, or put the server's host into NO_PROXY."
         )
     if isinstance(error, (NoConnection, HTTPClientError)):
+        or_https = " (https:// if that is what the server speaks)" if endpoint.startswith("http:") else ""
         return (
             f"{where} cannot be reached ({kind}).\n"
-            f"  Check {endpoint_setting()}, the network and the proxy settings of this machine, then run the same "
-            "command again: it goes on."
+            f"  Check {endpoint_setting()}{or_https}, the network and the proxy settings of this machine, then run the "
+            "same command again: it goes on."
         )
     said = f": {without_keys(str(error))}" if kind in _QUOTABLE else ""
     return (
         f"requests to {where} cannot be made ({kind}{said}).\n"
         "  Correct that setting: it is an AWS_* variable or stands in ~/.aws/config; `aws configure list` shows them."
+    )
+
+
+def proxy_refuses(where: str) -> str:
+    """Return that a proxy wants to know who asks, and what to do."""
+    return (
+        f"{where} cannot be reached, because the proxy of this machine wants a name and a password (407).\n"
+        "  Set HTTPS_PROXY or HTTP_PROXY to http://name:password@host:port, or put the server's host into NO_PROXY."
     )
 
 

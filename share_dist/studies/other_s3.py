@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -28,6 +29,7 @@ Manner = Literal[
     "behind a path",  # a gateway that takes /behind/a/gateway off every path
     "wants region eu-west-1",  # 400 AuthorizationHeaderMalformed to other signatures
     "one key a page",
+    "lists as in 2006",  # takes a listing of the second version for one of the first
     "redirects",  # 307 with the bucket's region
     "too many requests",  # 429 to the first request of each kind and object
     "no abort",  # 403 to the end of an upload in parts
@@ -40,6 +42,8 @@ Manner = Literal[
     "requester pays",
     "key denied",  # 403 for an action on the key that encrypts the bucket
     "network sign-in",  # 511 and HTML
+    "redirects to a sign-in",  # 302, without a region
+    "proxy wants a name",  # 407
 ]
 
 _XML = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>"
@@ -96,7 +100,7 @@ class Answer:
     def body(self) -> bytes:
         """The error as S3 writes it, or a page of HTML where there is no code."""
         if not self.code:
-            return b"<html><body>Please sign in</body></html>"
+            return b"<!DOCTYPE html><html><meta charset=utf-8><body>Please sign in<br></body></html>"
         return _XML.format(code=self.code, message=self.message, more=self.more).encode()
 
 
@@ -154,6 +158,8 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "requester pays": Answer(403, "AccessDenied", "Bucket is a Requester Pays bucket."),
         "key denied": request.method == "PUT" and Answer(403, "AccessDenied", _KEY),
         "network sign-in": Answer(511, ""),
+        "redirects to a sign-in": Answer(302, "", headers={"Location": "https://login.example.com/?token=word"}),
+        "proxy wants a name": Answer(407, ""),
         "full": request.method == "PUT" and Answer(507, "XMinioStorageFull", "No space is left."),
     }
     return {manner: found or None for manner, found in answers.items()}
@@ -170,8 +176,10 @@ def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:
     if "ignores conditions" in manners or ("ignores conditions of parts" in manners and request.completes_parts):
         kept = {name: value for name, value in request.headers.items() if name not in _CONDITIONS}
         request = replace(request, headers=kept) if request.method in ("PUT", "POST") else request
-    if "one key a page" in manners and "list-type" in request.query:
+    if "one key a page" in manners and "prefix" in request.query:
         request = replace(request, path=f"{request.path}&max-keys=1")
+    if "lists as in 2006" in manners and "list-type" in request.query:
+        request = replace(request, path=re.sub(r"(list-type|continuation-token)=[^&]*&?", "", request.path))
     if "behind a path" in manners:
         request = replace(request, path=request.path.removeprefix("/behind/a/gateway"))
     if {"wants the bucket in its host", "bucket in its host"} & manners:

@@ -95,6 +95,8 @@ def test_what_a_run_asks_is_all_asked_beforehand_and_nothing_stays(server):
         ("requester pays", "is paid for by whoever asks", "--request-payer requester"),
         ("key denied", "does not allow kms:GenerateDataKey", "on the bucket's key"),
         ("network sign-in", "no S3 server (511)", "a proxy's sign-in page"),
+        ("redirects to a sign-in", "no S3 server (302 to https://login.example.com)", "a proxy's sign-in page"),
+        ("proxy wants a name", "the proxy of this machine wants a name", "Set HTTPS_PROXY or HTTP_PROXY to"),
         ("full", "is full (XMinioStorageFull)", "Free some space"),
     ],
 )
@@ -152,3 +154,13 @@ def test_of_a_refused_bulk_delete_every_object_is_deleted_and_a_denied_one_is_to
 def test_an_upload_that_cannot_be_given_up_is_told_with_what_deletes_it(server, caplog):
     assert check(server("no abort"))[0].ok
     assert "allow s3:AbortMultipartUpload there, or let a lifecycle rule delete incomplete uploads" in caplog.text
+
+
+@pytest.mark.parametrize("manners", [("one key a page",), ("one key a page", "lists as in 2006")])
+def test_a_listing_is_whole_on_a_server_that_has(server, manners):
+    store = open_store(server(*manners))
+    keys = sorted(["a/b", "a/c d+e", "a/é%2F&<", "f"])
+    for key in keys:
+        store.write_once(key, b"1")
+    assert store.list() == keys
+    assert len(server.proxy.log) == 2 * len(keys)
