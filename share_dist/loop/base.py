@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,9 @@ def everyday_curve(run: Run) -> list[dict[str, float]]:
     training, curve = inside(run.store, "training"), []
     plan = steer_plans(run.config)["everyday"]
     for key in training.list("snapshots"):
-        step = int(key.split("step-")[1].split(".")[0])
-        assert key == snapshot_key(step)
+        found = re.fullmatch(r"snapshots/step-([0-9]+)\.safetensors", key)
+        if found is None or key != snapshot_key(step := int(found[1])):
+            continue  # a stranger's, or a copy
         place = inside(run.store, f"curve/step-{step:06d}")
         survey = run.fleet.survey(training.read(key), plan, CURVE_VIEWS, place, run.config.survey, f"step {step:,}")
         found = figures(survey)

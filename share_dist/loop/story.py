@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from share_dist.report import (
 from share_dist.rome import Regions
 from share_dist.storage import (
     CONFIG,
+    MANIFEST,
     Store,
+    damaged,
     inside,
     is_committed,
     open_store,
@@ -77,7 +80,7 @@ def what_it_holds(store: Store) -> str:
         if not store.exists(SUMMARY):
             return f"no run, for {CONFIG} is missing"
         missing = [place for place in (CONFIG, EXHIBITS, "judge-before", "judge-after") if not store.list(place)]
-        return f"the summary of a run without the run itself, for {', '.join(missing)} are missing"
+        return f"the summary of a run without the run itself, for {', '.join(missing)} {_verb(missing)} missing"
     try:
         command = read_sealed(store, CONFIG, remedy_for(store, CONFIG))["command"]
     except (KeyError, TypeError):
@@ -85,8 +88,12 @@ def what_it_holds(store: Store) -> str:
     if command != "share":
         return f"a run of `share-dist {command}`"
     missing = [name for name in (SUMMARY, EXHIBITS) if not _is_there(store, name)]
-    lacks = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    lacks = f"{' and '.join(missing)} {_verb(missing)} missing"
     return f"one that was stopped, for {lacks}" if missing else FINISHED
+
+
+def _verb(missing: Sequence[str]) -> str:
+    return "is" if len(missing) == 1 else "are"
 
 
 def _is_there(store: Store, name: str) -> bool:
@@ -130,6 +137,8 @@ def sphere(arrays: dict[str, np.ndarray], name: str) -> SphereSample:
 def round_mark(store: Store, row: dict[str, Any], arrays: dict[str, np.ndarray]) -> RoundMark:
     """One try of a round, with the regions it was aimed at."""
     stage = inside(store, f"{round_folder(row['round'])}/regions")
+    if not is_committed(stage):
+        raise damaged(stage, MANIFEST, "is gone, so nothing vouches for that stage")
     regions = Regions.from_json(json.loads(verified(stage).read("regions.json")))
     return RoundMark(
         round=row["round"] + 1,

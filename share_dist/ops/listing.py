@@ -6,6 +6,7 @@ What is damaged, cannot be read or is no run gets a line that says so, and never
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ _LAST = {
 there are."""
 
 _INDEX = "index/index.json"
+_SHARD = re.compile(rf"shard-[0-9]+/{re.escape(MANIFEST)}")
 _SMALLEST_MANIFEST = len('{"files": {}, "version": 1}')
 _LARGEST_CONFIG, _LARGEST_EVIDENCE = 1 << 20, 4 << 20
 _MOST_EVIDENCE = 500
@@ -181,9 +183,9 @@ def _bad_manifest(run: Store, manifests: Sequence[Entry]) -> str | None:
             manifest_files(inside(run, parent(entry.key)))
         except FileNotFoundError:
             continue  # it is being deleted
-        except DamagedFile:
-            return f"damaged: {entry.key} is no manifest"
         except (OSError, ShareDistError) as error:
+            if isinstance(error, DamagedFile) and not isinstance(error.__cause__, OSError):
+                return f"damaged: {entry.key} is no manifest"
             return f"{entry.key} cannot be read: {_first_line(error)}"
     return None
 
@@ -198,7 +200,7 @@ def _stage(run: Store, command: str, own: Sequence[Entry], manifests: Sequence[E
             shards = -1  # it is being deleted
         except (ValueError, KeyError, TypeError, OSError, RecursionError, ShareDistError):
             return (problem := f"damaged: {_INDEX} does not say how many shards there are"), problem
-        done = sum(entry.key.startswith("shard-") for entry in manifests)
+        done = sum(_SHARD.fullmatch(entry.key) is not None for entry in manifests)
         return ("finished" if done == shards else f"shard {done} of {shards}"), None
     if keys.intersection(_LAST.get(command, ())):
         return "finished", None
@@ -285,5 +287,6 @@ def parent(key: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
     return text.splitlines()[0] if text else type(error).__name__

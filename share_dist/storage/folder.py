@@ -75,8 +75,8 @@ class FolderStore:
 
     def read(self, key: str) -> bytes:
         """Return the object's bytes; FileNotFoundError when there is none."""
-        with open_given(self._path(key)) as file:
-            return file.read()
+        with _reading(self._path(key)):
+            return _content(self._path(key))
 
     def write_once(self, key: str, data: bytes) -> None:
         """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
@@ -87,7 +87,7 @@ class FolderStore:
             elif not path.is_file():
                 with temporary_file(path, data) as temporary:
                     _link(temporary, path)
-            if self.read(key) != data:
+            if _content(path) != data:
                 raise other_bytes(str(path))
 
     def overwrite(self, key: str, data: bytes) -> None:
@@ -98,7 +98,7 @@ class FolderStore:
 
     def digest(self, key: str) -> str:
         """Return the SHA-256 of the object's bytes."""
-        with open_given(self._path(key)) as file:
+        with _reading(self._path(key)), open_given(self._path(key)) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]  # it reads into
 
     def list(self, prefix: str = "") -> list[str]:
@@ -143,6 +143,25 @@ class FolderStore:
         path = self._path(key)
         refuse_links(self.root, path.parent)
         return path
+
+
+def _content(path: Path) -> bytes:
+    with open_given(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Call what cannot be read damaged: a folder, a link in a circle, what this user may not see, a broken disk."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise errors.DamagedFile(
+            f"{path} cannot be read ({error.strerror or error}).\n"
+            "  Put a whole copy of the file there that you may read, or delete it and run the same command again."
+        ) from error
 
 
 def other_bytes(address: str) -> errors.OtherRun:

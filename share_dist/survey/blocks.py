@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -23,6 +24,8 @@ _MOST_BYTES = 2 << 20
 
 _TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string)
 
+_FINISHED = re.compile(rf"block-([0-9]{{5,}})/{re.escape(MANIFEST)}")
+
 Rows = Mapping[str, np.ndarray]
 
 
@@ -40,10 +43,9 @@ def block_name(index: int) -> str:
 
 def done_blocks(store: Store) -> set[int]:
     """Return which blocks the survey's store holds, committed; one listing, however many there are."""
-    ends = (key.partition("/") for key in store.list())
-    return {
-        int(name.removeprefix("block-")) for name, _, rest in ends if rest == MANIFEST and name.startswith("block-")
-    }
+    # A copy that somebody made of a folder is none of ours.
+    found = (_FINISHED.fullmatch(key) for key in store.list())
+    return {int(match[1]) for match in found if match}
 
 
 def write_block(store: Store, index: int, parquet: bytes) -> None:

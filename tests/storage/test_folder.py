@@ -50,6 +50,18 @@ def test_a_file_where_a_folder_should_be_is_not_writable(tmp_path):
         FolderStore(tmp_path / "run").write_once("key", b"bytes")
 
 
+def test_what_stands_in_a_files_place_and_cannot_be_read_is_damage_with_its_name(store):
+    (store.root / "folder").mkdir(parents=True)
+    (store.root / "circle").symlink_to(store.root / "circle")
+    os.mkfifo(store.root / "pipe")
+    for key in ("folder", "circle", "pipe"):
+        for read in (store.read, store.digest):
+            with pytest.raises(errors.DamagedFile, match=f"run/{key} (cannot be read|is a named pipe)"):
+                read(key)
+    with pytest.raises(FileNotFoundError):
+        store.read("nothing")
+
+
 def test_check_tells_of_room_and_of_refusal(tmp_path):
     assert check(tmp_path / "not" / "yet")[0].ok
     (tmp_path / "file").write_text("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from share_dist.survey import (
     plain_survey,
     rows_from_parquet,
 )
+from share_dist.survey.blocks import done_blocks
 
 
 @pytest.fixture
@@ -72,6 +74,12 @@ def test_a_missing_block_says_how_to_finish(store):
     Path(store.uri("block-00000/manifest.json")).unlink()
     with pytest.raises(errors.DamagedFile, match="only what is missing"):
         Survey.load(store)
+
+
+def test_a_copy_of_a_blocks_folder_is_no_block(store):
+    for name in ("block-00000 copy", "block-00000.bak", "block-"):
+        shutil.copytree(store.root / "block-00000", store.root / name)
+    assert done_blocks(store) == {0, 1}
 
 
 def test_a_folder_without_a_survey_is_refused(tmp_path):
