@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import warnings
 from contextlib import nullcontext, suppress
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from PIL import Image
 
 from share_dist.scene.colours import Stored, conversion, stored_in, strips
+from share_dist.scene.reading import NotShown, Patient, require_few_scans
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "PPM")
 """What is opened, whatever a file's name says. Others stay closed: Pillow hands PostScript, for one, to Ghostscript."""
@@ -24,6 +25,11 @@ MOST_PIXELS = 108_000_000
 
 MOST_PIXELS_OF = {"WEBP": 48_000_000, "AVIF": 48_000_000, "CMYK": 64_000_000}
 """Their decoders hold a picture three and more times, and CMYK has a channel more."""
+
+MOST_TILE_PIXELS = 16_000_000
+"""Of a TIFF that is stored in tiles, most of which are of 256 × 256."""
+
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 
 _HALVED_PIXELS = 32_000_000
 """A JPEG that is larger is decoded at half its size, or it would take more than a gigabyte."""
@@ -78,10 +84,6 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-class NotShown(ValueError):
-    """Why a file cannot be shown, in words that follow the file's name."""
-
-
 class Decoded(NamedTuple):
     """A picture in RGB, its shorter side at most twice KEPT_SIDE_PX, and how many pixels its file has."""
 
@@ -101,9 +103,12 @@ def decoded(file: IO[bytes]) -> Decoded:
 
     PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _MOST_TEXT_BYTES)
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        patient = Patient(file)
+        with Image.open(cast("IO[bytes]", patient), formats=FORMATS) as image:
             _require_size(image)
-            _require_few_scans(image, file)
+            if image.format in ("JPEG", "MPO"):
+                require_few_scans(file, _MOST_SCANS if "progressive" in image.info else None)
+            patient.opened()
             pixels = image.width * image.height
             with _alone if pixels > _ALONE_PIXELS else nullcontext():
                 return Decoded(_shown(image), pixels)
@@ -130,19 +135,10 @@ def _require_size(image: Image.Image) -> None:
             f"has {width * height / 1e6:,.0f} megapixels ({width} × {height}), but a {kind} picture may have at "
             f"most {most / 1e6:,.0f}; a picture of 2 is shown as well"
         )
-
-
-def _require_few_scans(image: Image.Image, file: IO[bytes]) -> None:
-    if image.format != "JPEG" or "progressive" not in image.info:
-        return
-    at, scans = file.tell(), 0
-    file.seek(0)
-    # Compressed data never holds these two bytes in a row.
-    while chunk := file.read(1 << 20):
-        scans += chunk.count(b"\xff\xda")
-    file.seek(at)
-    if scans > _MOST_SCANS:
-        raise NotShown(f"has {scans:,} scans, but a progressive JPEG has about ten")
+    tags = getattr(image, "tag_v2", {})
+    # The decoder allocates a whole one, however small the picture.
+    if tags.get(_TILE_WIDTH, 1) * tags.get(_TILE_LENGTH, 1) > MOST_TILE_PIXELS:
+        raise NotShown(f"has tiles of over {MOST_TILE_PIXELS / 1e6:,.0f} megapixels")
 
 
 def _stranger(file: IO[bytes]) -> str:

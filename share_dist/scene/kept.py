@@ -21,11 +21,12 @@ import numpy as np
 from PIL import Image
 
 from share_dist.errors import BadBackgrounds, DamagedFile
-from share_dist.scene.decoding import NotShown, decoded
+from share_dist.scene.decoding import decoded
+from share_dist.scene.reading import NotShown
 from share_dist.storage import open_given
 
-MOST_FILE_BYTES = 1 << 30
-"""No picture that is small enough to be decoded has a larger file."""
+MOST_FILE_BYTES = 400 << 20
+"""64 megapixels of three times 16 bits, unpacked; what stands in a PNG beside them is read whole, and twice."""
 
 LARGE_PIXELS = 1_500_000
 """Decoding takes longer from here on than reading what was kept: a hundredth of a second."""

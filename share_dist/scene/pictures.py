@@ -18,9 +18,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from share_dist.errors import BadBackgrounds, DamagedFile
-from share_dist.scene.decoding import NotShown
 from share_dist.scene.kept import Checked, check_picture, is_kept, kept_in
 from share_dist.scene.listing import ENDINGS, Listing, Stamp, list_folder
+from share_dist.scene.reading import NotShown
 
 log = logging.getLogger("share_dist")
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from share_dist.scene.decoding import NotShown, decoded
+from share_dist.scene.decoding import decoded
+from share_dist.scene.reading import NotShown
 
 SIZE = (64, 48)
 RED = (255, 0, 0)
@@ -247,9 +248,11 @@ def test_a_file_that_was_cut_short_is_refused_whatever_its_kind(kind):
         (b"<!DOCTYPE html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"holiday", "no picture"),
+        (saved(Image.new("RGB", SIZE), "JPEG")[:-2] + b"\xff" * (1 << 18), "only fill"),
+        (b"P6 #" + b"#" * 3_000_000, "beside its pixels"),
     ],
 )
-def test_what_a_file_is_instead_is_said(content, words):
+def test_what_a_file_is_instead_or_is_full_of_is_said(content, words):
     assert words in refusal(content)
 
 
@@ -275,7 +278,7 @@ def test_small_files_that_expand_are_refused_before_they_take_memory(tmp_path):
     for name, make in BOMBS.items():
         (tmp_path / name).write_bytes(make())
     code = (
-        "import sys\nfrom share_dist.scene.decoding import decoded, NotShown\n"
+        "import sys\nfrom share_dist.scene.decoding import decoded\nfrom share_dist.scene.reading import NotShown\n"
         # Not ru_maxrss, which begins with the peak of the process that started this one, and would hide any growth.
         "def peak_kb():\n"
         "    lines = open('/proc/self/status', encoding='utf-8')\n"
