@@ -75,8 +75,16 @@ class S3Store:
 
     def write_once(self, key: str, data: bytes) -> None:
         """Store the bytes unless they are there already; refuse to change them (errors.OtherRun)."""
-        done = self._send(key, data, {"IfNoneMatch": "*"})
-        if done is None and self.digest(key) != _sha256(data):
+        if self._send(key, data, {"IfNoneMatch": "*"}) is not None:
+            return
+        try:
+            found = self.digest(key)
+        except FileNotFoundError:
+            raise errors.BucketRefused(
+                f"bucket '{self.bucket}' refused to write {self.uri(key)} because it is there, and it is not.\n"
+                "  See that nobody deletes objects of the run, and run the same command again: it goes on."
+            ) from None
+        if found != _sha256(data):
             raise other_bytes(self.uri(key))
 
     def overwrite(self, key: str, data: bytes) -> None:

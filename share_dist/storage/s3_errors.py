@@ -54,6 +54,21 @@ _TOLD = [
             "See what the server's console says of the account, or ask its support",
         ),
         (
+            "object lock",
+            "keeps its objects from being deleted for a time",
+            "Use a bucket without object lock: runs renew and delete objects of their own",
+        ),
+        (
+            "^413|EntityTooLarge",
+            "takes no object as large as one of the run's",
+            "Raise the limit of the server, or of the proxy before it such as nginx's client_max_body_size, to 20 MB",
+        ),
+        (
+            "NoSuchUpload",
+            "has ended an upload in parts before it was whole",
+            "Let its lifecycle rules spare uploads of the last two days, and run the same command again: it goes on",
+        ),
+        (
             r"^KMS\.",
             "cannot use the key that encrypts it",
             "Enable that key, or give the bucket another default encryption",
@@ -245,9 +260,10 @@ def _denied(code: str, said: str, what: Asking) -> str:
     action, resource = what.permission, what.resource
     if found and found[1].partition(":")[0] != "s3":
         action, resource = found[1], "the bucket's key"
+    remedy = "Remove what denies" if "explicit deny" in said else "Allow"
     return (
         f"{what.where} does not allow {action} ({code}).\n"
-        f"  Allow {action} on {resource} in the role's or the bucket's policy."
+        f"  {remedy} {action} on {resource} in the role's or the bucket's policy."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from share_dist import errors
 from share_dist.storage.given import too_large
 from share_dist.storage.s3_client import (
     ABSENT,
@@ -169,7 +170,10 @@ def complete_parts(place: Place, upload: str, parts: list[dict[str, Any]], diges
         # The answer to a first try that succeeded may have been lost on the way.
         if error_code(error) != "NoSuchUpload":
             raise
-        found = look(place)
+        try:
+            found = look(place)
+        except ClientError:
+            raise error from None
         if found["Metadata"].get(DIGEST) != digest:
             raise
         return found["ETag"]
@@ -227,6 +231,7 @@ def fetch_range(place: Place, start: int, stop: int, etag: str | None) -> bytes:
 
     Raises:
         Replaced: the object has another ETag now.
+        errors.BucketRefused: the server knows no ranges.
     """
     return patiently(lambda: _range(place, start, stop, {"IfMatch": etag} if etag else {}), place.patience)
 
@@ -238,6 +243,12 @@ def _range(place: Place, start: int, stop: int, condition: Condition) -> bytes:
         if error_code(error) in ("PreconditionFailed", "412"):
             raise Replaced from None
         raise
+    if answer["ContentLength"] > stop - start:
+        answer["Body"].close()
+        raise errors.BucketRefused(
+            f"the server of bucket '{place.bucket}' answers with all of an object where a part of it was asked for.\n"
+            "  Runs need s3:GetObject with Range: use a newer server, or a folder."
+        )
     body = answer["Body"].read()
     if len(body) != stop - start:
         raise Garbled(f"of s3://{place.bucket}/{place.key}, {len(body):,} of {stop - start:,} bytes arrive")

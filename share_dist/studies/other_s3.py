@@ -16,6 +16,7 @@ Manner = Literal[
     "bulk delete is InvalidArgument",  # 400, as Google does
     "bulk delete is not allowed",  # 405 MethodNotAllowed
     "no conditions",  # 501 NotImplemented to If-None-Match and If-Match of a put
+    "refuses conditions that hold",
     "ignores conditions",
     "ignores conditions of parts",
     "HEAD is forbidden",
@@ -23,6 +24,9 @@ Manner = Literal[
     "HEAD of the bucket is forbidden",  # as AWS does to keys that may list one prefix
     "absent is forbidden",  # 403 to GET and HEAD of what is not there, as Ceph does to such keys
     "no parts",
+    "ends uploads",  # 404 NoSuchUpload to the request that would complete one
+    "ignores ranges",
+    "small objects only",  # 413 and HTML, as a proxy before it
     "error in a 200",  # to the first request that would complete an upload in parts
     "wants the bucket in its host",  # 403 SecondLevelDomainForbidden, as Alibaba OSS does
     "bucket in its host",  # takes every path for a key of the bucket
@@ -134,6 +138,7 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "bulk delete is InvalidArgument": "delete" in query and Answer(400, "InvalidArgument", "Invalid argument."),
         "bulk delete is not allowed": "delete" in query and Answer(405, "MethodNotAllowed"),
         "no conditions": writes and request.has(*_CONDITIONS) and Answer(501, "NotImplemented", _HEADER),
+        "refuses conditions that hold": writes and request.has(*_CONDITIONS) and Answer(412, "PreconditionFailed"),
         "HEAD is forbidden": head and Answer(403, "AccessDenied"),
         "HEAD of the bucket is forbidden": head
         and urlsplit(request.path).path.strip("/") == bucket
@@ -141,6 +146,8 @@ def _refusals(request: Request, bucket: str, first: bool) -> dict[str, Answer | 
         "HEAD is not allowed": head and Answer(405, "MethodNotAllowed"),
         "no parts": "uploads" in query and Answer(501, "NotImplemented", "Multipart is not implemented."),
         "error in a 200": request.completes_parts and first and Answer(200, "InternalError", "Please try again."),
+        "ends uploads": request.completes_parts and Answer(404, "NoSuchUpload"),
+        "small objects only": request.method == "PUT" and Answer(413, ""),
         "wants the bucket in its host": not request.headers.get("host", "").startswith(f"{bucket}.")
         and Answer(403, "SecondLevelDomainForbidden", "Please use virtual hosted style to access."),
         "wants region eu-west-1": f"/{REGION}/" not in request.headers.get("authorization", "")
@@ -176,6 +183,8 @@ def rewritten(manners: set[Manner], request: Request, bucket: str) -> Request:
     if "ignores conditions" in manners or ("ignores conditions of parts" in manners and request.completes_parts):
         kept = {name: value for name, value in request.headers.items() if name not in _CONDITIONS}
         request = replace(request, headers=kept) if request.method in ("PUT", "POST") else request
+    if "ignores ranges" in manners:
+        request = replace(request, headers={name: value for name, value in request.headers.items() if name != "range"})
     if "one key a page" in manners and "prefix" in request.query:
         request = replace(request, path=f"{request.path}&max-keys=1")
     if "lists as in 2006" in manners and "list-type" in request.query:

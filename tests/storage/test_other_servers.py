@@ -97,6 +97,8 @@ def test_what_a_run_asks_is_all_asked_beforehand_and_nothing_stays(server):
         ("network sign-in", "no S3 server (511)", "a proxy's sign-in page"),
         ("redirects to a sign-in", "no S3 server (302 to https://login.example.com)", "a proxy's sign-in page"),
         ("proxy wants a name", "the proxy of this machine wants a name", "Set HTTPS_PROXY or HTTP_PROXY to"),
+        ("ignores ranges", "answers with all of an object where a part of it", "Runs need s3:GetObject with Range"),
+        ("small objects only", "takes no object as large as one of the run's (413)", "client_max_body_size"),
         ("full", "is full (XMinioStorageFull)", "Free some space"),
     ],
 )
@@ -110,6 +112,20 @@ def test_a_server_on_which_no_run_can_work_is_told_with_the_reason_at_once(serve
     assert len(server.proxy.log) <= 2 * 18
     server.proxy.manners = set()
     assert open_store(address).list() == []
+
+
+@pytest.mark.parametrize(
+    ("manner", "fact"),
+    [
+        ("ends uploads", "has ended an upload in parts before it was whole"),
+        ("refuses conditions that hold", "because it is there, and it is not"),
+    ],
+)
+def test_a_large_object_that_others_keep_from_being_written_is_told_and_nothing_of_it_stays(server, manner, fact):
+    store = open_store(server(manner))
+    with pytest.raises(errors.BucketRefused, match=fact):
+        store.write_once("large", bytes(2 * PART_BYTES + 1))
+    assert store.list() == []
 
 
 @pytest.mark.parametrize(
