@@ -95,11 +95,11 @@ class TrainingDiverged(ShareDistError, FloatingPointError):
 
 
 class NetworkFailed(ShareDistError):
-    """A network under test answers NaN or infinity in place of a person.
+    """A network under test answers NaN, infinity or no rotations in place of a person.
 
     Attributes:
         view: the first view it does so for.
-        part: of its answer, or of what follows from it.
+        part: of its answer, or of what follows from it; "rotations" when those of its pose are none.
         network: what it is called.
         weights: its hash, where that is known.
     """
@@ -109,8 +109,11 @@ class NetworkFailed(ShareDistError):
         self.view, self.part, self.network, self.weights = view, part, network, weights
 
     def __str__(self) -> str:
+        said = f"answers NaN or infinity for view {self.view}: its {self.part} is not finite"
+        if self.part == "rotations":
+            said = f"answers no pose for view {self.view}: the numbers of its rotations are too large, or all zero"
         return (
-            f"{self.network} answers NaN or infinity for view {self.view}: its {self.part} is not finite.\n"
+            f"{self.network} {said}.\n"
             "  What was measured before is kept; the same command would stop at the same view.\n"
             "  Give another --model.checkpoint and another --out. What overflows in bfloat16 alone works with "
             "--survey.precision fp32."

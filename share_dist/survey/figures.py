@@ -45,7 +45,7 @@ def measured(survey: Survey, fewest: int = 0) -> Survey:
         raise BadSetting(
             f"only {found:,} of {len(survey):,} views have an error, and {fewest} are needed: elsewhere the network's "
             "answer, or the truth, is no finite number.\n"
-            "  Give another --model.checkpoint, or try --survey.precision float32, in which less overflows."
+            "  Give another --model.checkpoint, or try --survey.precision fp32, in which less overflows."
         )
     return survey.take(known)
 

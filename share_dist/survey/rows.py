@@ -72,7 +72,17 @@ def error_rows(
             estimate = predict(model, batch.image, config.precision)
             _require_finite(estimate._asdict(), batch.numbers)
             parts.append(_finite_columns(estimate, truth_from_records(batch, device), layer, batch.numbers))
+            _require_finite({"rotations": _where_rotations(estimate.pose)}, batch.numbers)
     return {name: np.concatenate([part[name] for part in parts]) for name in ERROR_COLUMNS}
+
+
+def _where_rotations(pose: Tensor) -> Tensor:
+    """Return zeros for rotations, and NaN for what numbers become that are too large, or all zero, to have a direction.
+
+    Normalised, they are zeros, of which a body that is a single point is posed: wrong, and finite.
+    """
+    is_one = (pose.square().sum(-1) - 1).abs() < 0.1
+    return torch.where(is_one, 0.0, torch.nan)
 
 
 def _finite_columns(estimate: Estimate, truth: Truth, layer: BodyLayer, numbers: np.ndarray) -> dict[str, np.ndarray]:

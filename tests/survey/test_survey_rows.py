@@ -72,20 +72,22 @@ class Failing(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "named"),
+    ("part", "value", "said"),
     [
-        ("pose", math.nan, "pose"),
-        ("betas", math.inf, "betas"),
-        ("camera", -math.inf, "camera"),
+        ("pose", math.nan, "NaN or infinity for view {}: its pose is not finite"),
+        ("betas", math.inf, "NaN or infinity for view {}: its betas is not finite"),
+        ("camera", -math.inf, "NaN or infinity for view {}: its camera is not finite"),
         # Infinite joints: some builds of LAPACK refuse to align them, others align them to NaN.
-        ("pose", 1e30, "(body|mpjpe_mm)"),
+        ("pose", 1e30, "NaN or infinity for view {}: its (body|mpjpe_mm) is not finite"),
+        # What six numbers become whose length overflows.
+        ("pose", 0.0, "no pose for view {}: the numbers of its rotations are too large, or all zero"),
     ],
 )
 def test_a_network_that_answers_no_number_is_stopped_at_its_first_bad_view(
-    model, plan, renderer, layer, part, value, named
+    model, plan, renderer, layer, part, value, said
 ):
     failing = Failing(model, part, value, batch=1, row=11)
-    with pytest.raises(NetworkFailed, match=f"answers NaN or infinity for view {64 + 11}: its {named} is not finite"):
+    with pytest.raises(NetworkFailed, match=f"answers {said.format(64 + 11)}"):
         error_rows(failing, layer, renderer.records(plan.views(range(128), renderer.body)))
 
 
