@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import tyro
 
+from share_dist.cli.say import naming_full_disk
 from share_dist.masking import masked_words
 from share_dist.storage import home_expanded
 
 EXPANDED_WHERE_USED = ("body.folder", "scene.background-folder")
 """Settings by which a run is known again, and that stand in its folder as they were written, with their `~`."""
+
+_NARROWEST = 20
 
 Options = TypeVar("Options")
 
@@ -48,9 +53,14 @@ def read_part_of_line(kind: type[Options], words: Sequence[str], **how: Any) -> 
 
 
 def _read(kind: type, words: Sequence[str], how: dict[str, Any]) -> Any:
+    if shutil.get_terminal_size().columns < _NARROWEST:
+        # Below six columns tyro's help never ends.
+        os.environ["COLUMNS"] = str(_NARROWEST)
     masked = masked_words(words)
     if masked != list(words):
         # What tyro says of a wrong line is laid out in a box, where a password can no longer be found. So it reads the
         # line without passwords first, and ends here if there is something wrong with it.
-        tyro.cli(kind, args=masked, **how)
-    return tyro.cli(kind, args=words, **how)
+        with naming_full_disk():
+            tyro.cli(kind, args=masked, **how)
+    with naming_full_disk():
+        return tyro.cli(kind, args=words, **how)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import logging
+import os
 import sys
 import traceback
 from types import TracebackType
@@ -28,6 +29,7 @@ def plain_signs(error: UnicodeError) -> tuple[str, int]:
 def prepare_output() -> None:
     """Let everything that this process prints, logs or raises be readable in its terminal, and free of passwords."""
     codecs.register_error(_HANDLER, plain_signs)
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # Also for UTF-8, which has no bytes for a file's name that is not text.
         if isinstance(stream, io.TextIOWrapper):
@@ -38,6 +40,18 @@ def prepare_output() -> None:
     for noisy in _QUIETER:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.excepthook = _print_unexpected
+
+
+def _fill_closed_streams() -> None:
+    """Put the null device where a stream was closed, as by `>&-`: else a file of ours would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
 
 
 def _print_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

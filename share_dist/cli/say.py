@@ -8,6 +8,8 @@ import logging
 import os
 import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from share_dist.errors import StorageFull, printable_lines
@@ -20,8 +22,19 @@ def say(text: object = "", end: str = "\n") -> None:
     Raises:
         errors.StorageFull: the output goes into a file, and its disk is full.
     """
-    try:
+    with naming_full_disk():
         print(printable_lines(text), end=end, flush=True)
+
+
+@contextmanager
+def naming_full_disk() -> Iterator[None]:
+    """Print something, by whichever library.
+
+    Raises:
+        errors.StorageFull: the output goes into a file, and its disk is full.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -32,8 +45,11 @@ def say(text: object = "", end: str = "\n") -> None:
 
 
 def complain(text: object) -> None:
-    """Print why a command ends otherwise than one wished."""
-    print(printable_lines(text), file=sys.stderr, flush=True)
+    """Print why a command ends otherwise than one wished; where that cannot be, its status still says it."""
+    try:
+        print(printable_lines(text), file=sys.stderr, flush=True)
+    except OSError:
+        _send_nowhere(sys.stderr)
 
 
 def nobody_reads() -> bool:

@@ -87,3 +87,15 @@ def test_a_full_disk_that_takes_the_output_is_named():
         done = subprocess.run([*COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr.strip().startswith("StorageFull: the output could not be written: No space left on device.")
+
+
+@pytest.mark.slow
+def test_streams_that_were_closed_take_no_command_with_them():
+    shell = ["sh", "-c", '"$@" <&- >&- 2>&-; echo $? >&2', "sh"]
+    done = subprocess.run([*shell, *COMMAND, "bench", "--help"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "0\n")
+
+
+def test_a_terminal_of_one_column_shows_a_help_that_ends(terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1")
+    assert terminal("utf-8", "doctor", "--help")[0] == 0
