@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from share_dist.errors import Finding
+from share_dist.errors import BadSetting, Finding, ShareDistError
 from share_dist.ops.launch_reading import read_launch_file
 from share_dist.ops.launch_rules import RULES
 
@@ -29,12 +29,21 @@ def lint(paths: Sequence[Path]) -> list[Finding]:
     """
     findings = []
     for path in paths:
-        file = read_launch_file(path)
-        faults = [
-            Finding(f"{path}: {rule.name}", False, detail, f"{rule.remedy} ({rule.reason})")
-            for rule in RULES
-            for detail in dict.fromkeys(rule.find(file))
-        ]
+        try:
+            file = read_launch_file(path)
+            faults = [
+                Finding(f"{path}: {rule.name}", False, detail, f"{rule.remedy} ({rule.reason})")
+                for rule in RULES
+                for detail in dict.fromkeys(rule.find(file))
+            ]
+        except ShareDistError:
+            raise
+        # A text in place of a section, a section in place of a list: whatever a rule then asks of it.
+        except (AttributeError, TypeError, LookupError, ValueError) as error:
+            raise BadSetting(
+                f"{path} has a section of another kind than `ray up` or Kubernetes wants ({error}).\n"
+                f"  Compare it with {OURS[0]}, or {OURS[-1]} for Kubernetes."
+            ) from error
         faults += [
             Finding(f"{path}:{line}: fill-in", False, f"{word} stands there still", _FILL_IN_REMEDY)
             for line, word in blanks(file.text)

@@ -15,6 +15,9 @@ from share_dist.storage import read_given_text
 
 PROVIDERS = ("aws", "gcp", "local")
 _COMMANDS = "initialization_commands setup_commands head_setup_commands worker_setup_commands".split()
+_MOST_PARTS = 100_000
+"""Keys and values of a document; ours have some hundreds."""
+
 STARTS = "head_start_ray_commands worker_start_ray_commands".split()
 
 
@@ -100,6 +103,30 @@ def _walk(part: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, part
 
 
+def _documents(text: str) -> Iterator[Any]:
+    """Yield what `yaml.safe_load_all` would, but refuse what aliases would make endless before it is made."""
+    loader = yaml.SafeLoader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if (size := _size(node, {})) > _MOST_PARTS:
+                raise ValueError(f"with its aliases written out it has {size:,} parts")
+            yield loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many parts a node has with its aliases written out, each counted as often as it stands there."""
+    if id(node) not in known:
+        # What lies in itself finds itself here before it is done.
+        known[id(node)] = _MOST_PARTS
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        flat = [part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_size(part, known) for part in flat)
+    return known[id(node)]
+
+
 def read_launch_file(path: Path) -> LaunchFile:
     """Read a cluster file.
 
@@ -109,8 +136,9 @@ def read_launch_file(path: Path) -> LaunchFile:
     """
     try:
         text = read_given_text(path)
-        documents = tuple(document for document in yaml.safe_load_all(text) if document)
-    except (OSError, yaml.YAMLError) as error:
+        documents = tuple(document for document in _documents(text) if document)
+    # Numbers and dates that are none are ValueErrors; what is nested too deeply is a RecursionError.
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadSetting(f"{path} cannot be read: {error}\n  Name a cluster file, such as ray_cluster.yaml.") from error
     kinds = [isinstance(document, dict) and ({"provider", "apiVersion"} & document.keys()) for document in documents]
     if not kinds or not all(kinds):

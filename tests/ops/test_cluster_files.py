@@ -243,6 +243,12 @@ def test_what_is_left_out_is_judged_by_rays_default(tmp_path):
     assert "Ray's default" in next(finding.detail for finding in findings if finding.name.endswith("nightly-wheel"))
 
 
+def doubled(first: str, again: str) -> str:
+    """Thirty keys, each of which holds the one before it ten times."""
+    ten = [again.format(f"[{', '.join([f'*b{number - 1}'] * 10)}]") for number in range(1, 30)]
+    return f"b0: {first}\n" + "".join(f"b{number}: &b{number} {more}\n" for number, more in enumerate(ten, 1))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -250,6 +256,12 @@ def test_what_is_left_out_is_judged_by_rays_default(tmp_path):
         ("runs: 3\n", "no cluster file"),
         ("", "no cluster file"),
         ("cluster_name: a\nprovider: {type: azure}\n", "azure"),
+        ("provider: aws\n", "a section of another kind"),
+        ("apiVersion: v1\nspec: 3\n", "a section of another kind"),
+        ("[" * 10_000, "recursion"),
+        ("provider: {type: aws}\na: " + "9" * 10_000, "digits"),
+        ("provider: {type: aws}\na: &a [*a]\n", "aliases written out"),
+        ("provider: {type: aws}\n" + doubled("&b0 {x: 1}", "{{<<: {}}}"), "aliases written out"),
     ],
 )
 def test_what_is_no_cluster_file_of_ours_is_said_so(text, said, tmp_path):
