@@ -66,7 +66,7 @@ def arrow_filesystem(options: dict[str, Any], checksums: bool) -> Any:
         options: arguments of Arrow's S3FileSystem.
         checksums: whether puts are to have the checksum that Arrow adds.
     """
-    from pyarrow.fs import S3FileSystem
+    from pyarrow.fs import FileInfo, FileType, S3FileSystem
 
     class Buckets(S3FileSystem):
         def __reduce__(self) -> tuple[Any, ...]:
@@ -74,6 +74,19 @@ def arrow_filesystem(options: dict[str, Any], checksums: bool) -> Any:
 
         def create_dir(self, path: str, *, recursive: bool = True) -> None:
             """Do nothing: no bucket has folders, and Arrow would ask for all of it, which keys for a prefix may not."""
+
+        def get_file_info(self, paths_or_selector: Any) -> Any:
+            """Say of one path what is there, also where Arrow hears of what is absent that it is forbidden."""
+            try:
+                return super().get_file_info(paths_or_selector)
+            except OSError:
+                if not isinstance(paths_or_selector, str):
+                    raise
+                bucket, _, key = paths_or_selector.strip("/").partition("/")
+                store = open_store(f"s3://{bucket}")
+                if not key or store.exists(key):
+                    raise
+                return FileInfo(paths_or_selector, FileType.Directory if store.list(key) else FileType.NotFound)
 
         def delete_dir(self, path: str) -> None:
             """Delete a folder; by boto, since Arrow knows bulk deletes alone, with a checksum that few servers know."""

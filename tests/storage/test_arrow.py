@@ -67,7 +67,13 @@ def test_a_folder_is_given_as_its_path(tmp_path):
 
 @pytest.mark.parametrize(
     "manner",
-    ["refuses checksums", "no bulk delete", "wants region eu-west-1", "HEAD of the bucket is forbidden"],
+    [
+        "refuses checksums",
+        "no bulk delete",
+        "wants region eu-west-1",
+        "HEAD of the bucket is forbidden",
+        "absent is forbidden",
+    ],
 )
 def test_arrow_writes_and_deletes_on_a_server_that(bucket, bad_bucket, manner):
     """Also after it has travelled to another process, twice, as from a driver to a controller to a rank."""
@@ -78,6 +84,9 @@ def test_arrow_writes_and_deletes_on_a_server_that(bucket, bad_bucket, manner):
     place["storage_filesystem"].create_dir(f"{place['storage_path']}/checkpoint")
     write(place, "checkpoint/weights")
     write(place, "state.json")
+    files, path = place["storage_filesystem"], place["storage_path"]
+    kinds = [files.get_file_info(f"{path}/{name}").type.name for name in ("state.json", "checkpoint", "absent")]
+    assert kinds == ["File", "Directory", "NotFound"]
     place["storage_filesystem"].delete_dir(f"{place['storage_path']}/checkpoint")
     assert open_store(bucket).list() == ["state.json"]
 
