@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import tyro
 
 from share_dist.cli.say import naming_full_disk
+from share_dist.errors import BadSetting
 from share_dist.masking import masked_words
 from share_dist.storage import home_expanded
 
@@ -25,11 +26,17 @@ def with_home(words: Sequence[str]) -> list[str]:
     """Return the words with `~` expanded, as a shell does it for `--out ~/x` but not for `--out=~/x` or '~/x'.
 
     Raises:
-        errors.BadSetting: there is no such user, or this one has no home.
+        errors.BadSetting: there is no such user, or this one has no home; or a word is empty.
     """
     expanded = []
     for before, word in zip(("", *words), words, strict=False):
         option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+        if not value.strip() and (equals or not option):
+            what = option or (before if before.startswith("-") else "a word of the command line")
+            raise BadSetting(
+                f"{what} is empty, as where a variable is not set: an empty place would be this folder.\n"
+                "  Give a value, or leave the option out."
+            )
         name = (option or before).lstrip("-").replace("_", "-")
         home = str(home_expanded(value)) if value.startswith("~") else value
         expanded.append(word if name in EXPANDED_WHERE_USED else option + equals + home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Stopping() as stopping:
         try:
             _require_python()
+            _require_threads()
             status = run_line(words)
             return _NOBODY_READS if nobody_reads() else status
         except SystemExit:
@@ -57,6 +59,16 @@ def _require_python() -> None:
             f"this is Python {'.'.join(map(str, sys.version_info[:3]))}, but share_dist runs on Python "
             f"{lowest[0]}.{lowest[1]} to {beyond[0]}.{beyond[1] - 1}, for which its packages are made.\n"
             f"  Make an environment of one of them: make setup PYTHON=python{lowest[0]}.{lowest[1]}"
+        )
+
+
+def _require_threads() -> None:
+    # Numba ends in a traceback when it is imported.
+    given = os.environ.get("NUMBA_NUM_THREADS", "1").strip()
+    if given.removeprefix("-").isdecimal() and int(given) < 1:
+        raise errors.BadSetting(
+            f"NUMBA_NUM_THREADS is {given}, but a kernel needs at least one thread.\n"
+            "  Set it to 1 or more, or unset it."
         )
 
 

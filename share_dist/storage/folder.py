@@ -17,7 +17,7 @@ from share_dist.storage.stores import Entry, key_parts, manifests_and_others
 from share_dist.storage.whole import is_temporary, refuse_links, sync_folder, temporary_file, write_whole
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 @contextmanager

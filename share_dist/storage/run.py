@@ -58,7 +58,7 @@ def _claimed(store: Store) -> Store:
     """Return the store, writable, holding nothing foreign, and held by this process."""
     if isinstance(store, FolderStore):
         with writing(store.root):
-            store.root.mkdir(parents=True, exist_ok=True)
+            _make(store.root)
             names = [path.name for path in store.root.iterdir() if not is_temporary(path.name)]
             _refuse_strangers(store, names)
             locked = lock_folder(store.root)
@@ -72,6 +72,15 @@ def _claimed(store: Store) -> Store:
     require_bucket(store)
     _refuse_strangers(store, [key for key in store.list() if not key.startswith(MACHINERY)])
     return lease_bucket(store)
+
+
+def _make(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as below /proc, where nobody can make anything
+        raise errors.NotWritable(
+            f"cannot write {root}: {error.strerror}.\n  Give --out a folder that you may write to."
+        ) from error
 
 
 def _clear_dead_meanwhile(root: Path, before: float) -> None:

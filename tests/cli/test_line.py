@@ -89,6 +89,12 @@ def test_the_home_of_somebody_unknown_is_named(capsys, option):
     assert "there is no user 'nobody-of-that-name' here" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--out="], ["--scene.background-folder", ""], ["--body.folder= "]])
+def test_a_place_that_is_empty_is_not_this_folder(capsys, words):
+    assert main(["survey", "demo", *words]) == 2
+    assert f"{words[0].partition('=')[0]} is empty, as where a variable is not set" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["ls", "verify", "report", "lint", "pull"])
 def test_a_place_without_an_option_may_be_in_the_home_folder_too(home, monkeypatch, command):
     given = []

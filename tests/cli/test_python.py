@@ -25,6 +25,13 @@ def test_another_python_is_refused_with_those_that_would_do(monkeypatch, capsys,
     assert "make setup PYTHON=python" in said
 
 
+@pytest.mark.parametrize("threads", ["0", "-2"])
+def test_a_number_of_threads_below_one_is_refused_by_its_variable(monkeypatch, capsys, threads):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    assert main(["--help"]) == 2
+    assert f"NUMBA_NUM_THREADS is {threads}, but a kernel needs at least one" in capsys.readouterr().err
+
+
 def test_the_refusal_and_the_package_say_the_same():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     (low, high), (_, beyond) = ENTRY.PYTHONS[0], ENTRY.PYTHONS[1]

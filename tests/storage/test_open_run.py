@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,9 +93,10 @@ def test_a_broken_config_is_a_damaged_file(tmp_path):
         open_run(tmp_path, CONFIG)
 
 
-def test_a_file_in_place_of_the_folder_is_not_writable(tmp_path):
+def test_a_place_where_no_folder_can_be_is_not_writable(tmp_path):
     (tmp_path / "run").write_text("")
-    for out in (tmp_path / "run", tmp_path / "run" / "below"):
+    nowhere = Path("/proc/run"), tmp_path / ("x" * 300)
+    for out in (tmp_path / "run", tmp_path / "run" / "below", *nowhere):
         with pytest.raises(errors.NotWritable, match="may write to"):
             open_run(out, CONFIG)
 
