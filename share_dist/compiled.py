@@ -76,9 +76,11 @@ def _kept_in() -> Path:
     """
     given = os.environ.get("NUMBA_CACHE_DIR")
     if given:
-        why = _unusable(Path(os.path.expanduser(given)), ours_alone=False)
+        folder = Path(os.path.expanduser(given))
+        # Else a folder of the name ~somebody would be made in the one where one is.
+        why = "there is no such user" if str(folder).startswith("~") else _unusable(folder, ours_alone=False)
         if why is None:
-            return Path(os.path.expanduser(given))
+            return folder
         _log.warning("NUMBA_CACHE_DIR is %s, where compiled kernels cannot be kept: %s", given, why)
     lasting = [Path(sys.prefix), *_home()]
     for root, below in zip(lasting, ("share/share_dist/kernels", ".cache/share_dist/kernels"), strict=False):

@@ -75,10 +75,13 @@ def test_an_account_without_home_or_name_is_no_error(places, monkeypatch):
     assert kept_in().parent == places / "tmp"
 
 
-def test_a_folder_that_was_named_and_cannot_be_written_is_named_in_a_warning(places, monkeypatch, caplog):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "/dev/null/kernels")
+@pytest.mark.parametrize("given", ["/dev/null/kernels", "~nobody-of-that-name/kernels"])
+def test_a_folder_that_was_named_and_cannot_be_written_is_named_in_a_warning(places, monkeypatch, caplog, given):
+    monkeypatch.chdir(places)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", given)
     assert kept_in() == places / "prefix/share/share_dist/kernels"
-    assert "NUMBA_CACHE_DIR is /dev/null/kernels" in caplog.text
+    assert f"NUMBA_CACHE_DIR is {given}" in caplog.text
+    assert not Path("~nobody-of-that-name").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
