@@ -54,7 +54,14 @@ def open_journal(store: Store, name: str = "", figures: int = 0) -> BaseStorage:
         return StudyJournal(journal)
     except (*_UNREADABLE, errors.DamagedFile):
         _mend(store, name, figures)
-        opened = StudyJournal(_backend(store))
+        try:
+            opened = StudyJournal(_backend(store))
+        except _UNREADABLE as error:
+            raise errors.DamagedFile(
+                f"{store.uri(JOURNAL)} cannot be used: Optuna does not read it ({type(error).__name__}: {error}).\n"
+                "  Put a copy of the file back, or move it away: the sweep then begins anew, and finds again what its "
+                "trials have stored."
+            ) from error
         opened.mended = True
         return opened
 
@@ -92,12 +99,13 @@ def _mend(store: Store, name: str, figures: int) -> None:
     aside = f"{JOURNAL}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
     store.overwrite(aside, content)
     store.overwrite(JOURNAL, left.content)
-    again = f"; lines {_listed(left.begun)} are made again, as something must have begun there" if left.begun else ""
-    log.warning(
-        "%s: what lines %s of it said is lost, because they are damaged%s. All others are kept, and the file as it was "
-        "is %s.",
-        *(where, _listed(left.damaged), again, aside),
+    parts = (
+        (left.damaged, "what lines {} of it said is lost, because they are damaged"),
+        (left.begun, "lines {} are made again, as something must have begun there"),
+        (left.missing, "in front of lines {} the line was missing that begins what they tell of, and is made again"),
     )
+    found = "; ".join(text.format(_listed(numbers)) for numbers, text in parts if numbers)
+    log.warning("%s: %s. All others are kept, and the file as it was is %s.", where, found, aside)
 
 
 def _listed(numbers: list[int]) -> str:

@@ -12,6 +12,9 @@ from share_dist import errors
 from share_dist.storage import line_checksum
 
 CHECK = "check"
+DELETE_STUDY, CREATE_TRIAL = 1, 4
+MENDED = "mended"
+"""The worker of lines that we made in place of lost ones."""
 
 
 class CheckedJournal(JournalFileBackend):
@@ -30,13 +33,39 @@ class CheckedJournal(JournalFileBackend):
         Raises:
             errors.DamagedFile: one has changed since it was written.
         """
+        if log_number_from == 0:
+            self._trials = Trials()
         for number, log in enumerate(super().read_logs(log_number_from), start=log_number_from + 1):
-            if not is_unchanged(log):
+            problem = self._trials.problem(log) if is_unchanged(log) else "does not have its checksum"
+            if problem:
                 raise errors.DamagedFile(
-                    f"{self.where} has changed since it was written: line {number} does not have its checksum.\n"
+                    f"{self.where} has changed since it was written: line {number} {problem}.\n"
                     "  Run the sweep's command again: it leaves such lines out, and says which."
                 )
             yield {name: value for name, value in log.items() if name != CHECK}
+
+
+class Trials:
+    """Counts the trials that a journal's lines begin; Optuna gives them numbers by that alone, and misses none."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.deleted: set[Any] = set()
+        self.newest: dict[str, Any] = {}
+
+    def problem(self, log: dict[str, Any]) -> str | None:
+        """Take the next line, and say by what it shows that one is there twice or not at all."""
+        kind = log.get("op_code")
+        if kind == DELETE_STUDY:
+            self.deleted.add(log.get("study_id"))
+        elif kind == CREATE_TRIAL:
+            if log == self.newest and log.get("worker_id") != MENDED:
+                return "begins a trial that another line has begun"
+            self.newest = log
+            self.begun += log.get("study_id") not in self.deleted
+        elif log.get("trial_id", -1) >= self.begun:
+            return "tells of a trial that no line begins"
+        return None
 
 
 def is_unchanged(log: dict[str, Any]) -> bool:

@@ -66,6 +66,8 @@ GARBAGE = {
     "other-kind": b'{"op_code":99,"worker_id":"x"}',
     "other-type": b'{"op_code":5,"worker_id":"x","trial_id":[],"param_name":0}',
     "deep": b"[" * 100_000,
+    "no-end": b'{"op_code":6,"worker_id":"x","trial_id":5,"state":1,"values":[1.0]}',
+    "no-trial": b'{"op_code":6,"worker_id":"x","trial_id":1000000000000,"state":2,"values":null}',
 }
 
 
@@ -91,9 +93,13 @@ def test_a_line_of_garbage_costs_that_line_and_is_kept_aside(journal, garbage, w
 
 
 @pytest.mark.parametrize("which", [0, 2, 5])
-def test_a_trial_whose_beginning_is_lost_keeps_its_number_and_its_value(journal, which):
-    damage(journal, lines_of(journal, CREATE_TRIAL)[which], b"hello", instead=True)
+@pytest.mark.parametrize("how", ["damaged", "gone", "twice"])
+def test_a_trial_whose_beginning_is_lost_or_there_twice_keeps_its_number_and_its_value(journal, which, how, caplog):
+    at, lines = lines_of(journal, CREATE_TRIAL)[which], journal.read_bytes().splitlines(keepends=True)
+    lines[at : at + 1] = {"damaged": [b"hello\n"], "gone": [], "twice": lines[at : at + 1] * 2}[how]
+    journal.write_bytes(b"".join(lines))
     assert numbers(journal.parent) == {number: float(number) for number in range(6)}
+    assert f"lines {at + 2 if how == 'twice' else at + 1}" in caplog.text
 
 
 def test_a_trial_whose_end_is_lost_is_unfinished_and_no_other_is(journal):
