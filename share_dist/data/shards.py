@@ -17,7 +17,7 @@ from PIL import Image
 
 from share_dist import errors
 from share_dist.render import Records, RenderConfig
-from share_dist.storage import Store, inside, is_committed, once, verified
+from share_dist.storage import Store, inside, is_committed, once, plain_arrays, verified
 
 if TYPE_CHECKING:
     from share_dist.scene import ViewPlan
@@ -203,7 +203,7 @@ def _records_from_tar(data: bytes, source: str, card: dict[str, Any], numbers: r
                 if kind == "png":
                     row["image"] = _picture(file.read(), card["render"]["size_px"])
                 elif kind == "npz":
-                    row.update(_arrays(file.read()))
+                    row.update(plain_arrays(file.read()))
                 else:
                     _refuse_other_body(source, json.loads(file.read())["body_hash"], card["body_hash"])
         records = Records(
@@ -253,14 +253,6 @@ def _picture(data: bytes, side: int) -> np.ndarray:
         if image.size != (side, side):
             raise ValueError(f"a picture of {image.width} × {image.height} pixels, where {side} × {side} were rendered")
         return np.array(image)
-
-
-def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("compressed arrays, which may expand to any size")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays}
 
 
 def _refuse_other_body(where: str, found: str, wanted: str | None) -> None:

@@ -14,7 +14,7 @@ from share_dist.data import shard_bytes, shard_is_done, shard_numbers, write_sha
 from share_dist.fleet.actors import Opened, Parcel, Receipt, Worker
 from share_dist.render import Records, RenderConfig, Renderer, make_renderer
 from share_dist.scene import ViewPlan, factor_columns
-from share_dist.storage import Store, once, open_store
+from share_dist.storage import Store, once, open_store, read_arrays
 
 Block = tuple[dict[str, np.ndarray], Records]
 _BLOCK = "block.npz"
@@ -31,8 +31,7 @@ def save_block(block: Block, store: Store) -> None:
 
 def load_block(store: Store) -> Block:
     """Read them back; nothing in the file can run code."""
-    with np.load(io.BytesIO(store.read(_BLOCK)), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = read_arrays(store, _BLOCK)
     factors, records = (
         {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
         for kind in ("factor.", "record.")

@@ -18,7 +18,7 @@ from share_dist.loop.rounds import BASE_MODEL, FINAL_MODEL, Run, Surveys, landsc
 from share_dist.models import load_checkpoint, predict
 from share_dist.render import Records, make_renderer
 from share_dist.report import AFTER_RGB, BEFORE_RGB, full_perspective, overlay
-from share_dist.storage import Store
+from share_dist.storage import Store, read_arrays
 from share_dist.survey import Survey, measured
 
 Arrays = dict[str, np.ndarray]
@@ -27,6 +27,8 @@ REFERENCE_DISTANCE_M = 2.5
 GALLERY_VIEWS = 12
 GALLERY_PX = 288
 FILE = "exhibits.npz"
+_MOST_BYTES = 256 << 20
+"""A gallery has 9 million bytes, and each round 64 thousand."""
 
 
 def save_arrays(arrays: Arrays, store: Store) -> None:
@@ -38,8 +40,7 @@ def save_arrays(arrays: Arrays, store: Store) -> None:
 
 def load_arrays(store: Store) -> Arrays:
     """Read them back; nothing in the file can run code."""
-    with np.load(io.BytesIO(store.read(FILE)), allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    return read_arrays(store, FILE, _MOST_BYTES)
 
 
 def sphere_arrays(run: Run, before: Surveys, after: Surveys, rounds: Sequence[Landscape]) -> Arrays:

@@ -22,7 +22,7 @@ from share_dist.models import blend_checkpoints, load_checkpoint, model_hash, re
 from share_dist.rome import Regions, choose_cameras, find_regions
 from share_dist.scene import ViewPlan
 from share_dist.seeds import derived_seed
-from share_dist.storage import MAKE_AGAIN, Store, inside, once
+from share_dist.storage import MAKE_AGAIN, Store, inside, once, read_sealed
 from share_dist.survey import Survey, has_value, measured
 from share_dist.training import TrainingJob, train
 
@@ -144,7 +144,7 @@ def find_weak_views(run: Run, index: int, survey: Survey, pool: list[Camera]) ->
         f"{round_folder(index)}/regions",
         lambda: find_regions(landscape, pool, run.config.rome),
         lambda made, store: store.write_once("regions.json", json.dumps(made.to_json()).encode()),
-        lambda store: Regions.from_json(json.loads(store.read("regions.json"))),
+        lambda store: Regions.from_json(read_sealed(store, "regions.json")),
     )
     return landscape, regions
 
@@ -160,7 +160,7 @@ def landscape_of(survey: Survey, config: LandscapeConfig) -> Landscape:
 
 def read_landscape(store: Store) -> Landscape:
     """Read a landscape back from its stage."""
-    return Landscape.from_json(json.loads(store.read("landscape.json")))
+    return Landscape.from_json(read_sealed(store, "landscape.json"))
 
 
 def stored_landscape(run: Run, index: int) -> Landscape:
@@ -187,7 +187,7 @@ def planned_views(run: Run, index: int, landscape: Landscape, regions: Regions, 
 
 def read_plan(store: Store) -> ViewPlan:
     """Read a round's plan back from its stage."""
-    return ViewPlan.from_json(json.loads(store.read("plan.json")))
+    return ViewPlan.from_json(read_sealed(store, "plan.json"))
 
 
 def stored_plan(run: Run, index: int) -> ViewPlan:

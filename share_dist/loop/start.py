@@ -18,7 +18,7 @@ from share_dist.landscape.fit import DEFAULT_FACTORS, FEWEST_VIEWS
 from share_dist.loop.plans import camera_pool
 from share_dist.models import BASE_CHECKPOINT, ModelConfig, load_checkpoint, read_card, read_source, settled_precision
 from share_dist.scene import SceneDistribution
-from share_dist.storage import Store, once
+from share_dist.storage import Store, once, read_sealed
 from share_dist.survey import BLOCK
 from share_dist.training import require_even_batches
 
@@ -102,7 +102,7 @@ def settled(config: RunConfig, store: Store) -> RunConfig:
         "precision",
         decide,
         lambda made, stage: stage.write_once("precision.json", json.dumps(made).encode()),
-        lambda stage: json.loads(stage.read("precision.json")),
+        lambda stage: read_sealed(stage, "precision.json"),
     )
     rooms = {room: replace(getattr(config, room), precision=precision) for room, precision in chosen.items()}
     return replace(config, **rooms)

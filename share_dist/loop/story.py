@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,7 +138,7 @@ def round_mark(store: Store, row: dict[str, Any], arrays: dict[str, np.ndarray])
     stage = inside(store, f"{round_folder(row['round'])}/regions")
     if not is_committed(stage):
         raise damaged(stage, MANIFEST, "is gone, so nothing vouches for that stage")
-    regions = Regions.from_json(json.loads(verified(stage).read("regions.json")))
+    regions = Regions.from_json(read_sealed(verified(stage), "regions.json"))
     return RoundMark(
         round=row["round"] + 1,
         attempt=row["attempt"] + 1,

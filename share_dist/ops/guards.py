@@ -181,7 +181,7 @@ def _journal(data: bytes, where: str) -> bool:
     for number, line in enumerate(data.decode(errors="replace").split("\n")[:-1], start=1):
         try:
             unsealed_line(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise errors.DamagedFile(
                 f"{where} has changed since it was written: line {number} is not what it was ({error}).\n"
                 "  Put back a copy of it: it holds what the sweep has found."

@@ -157,7 +157,7 @@ def _known(folder: Path) -> _Known:
             name: ((int(size), int(mtime), int(ctime)), Checked(str(sha256), bool(large)))
             for name, (size, mtime, ctime, sha256, large) in files.items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -8,6 +8,7 @@ no manifest was never finished and is made again. This room knows nothing of vie
     read_address(uri)               -> bytes   one file of a folder or a bucket
     write_whole(path, data)                    one file outside a store, in one step, through no link
     read_given(path)                -> bytes   a file that somebody named: no pipe, and of bounded size
+    read_arrays(store, key)         -> dict    arrays of an .npz that we wrote; plain_arrays() of its bytes
     read_given_text(path)           -> str     the same, decoded
     other_kind(head)                -> str     what a file is by its first bytes, when it is not what was wanted
     open_run(out, config_json)      -> Store   a run's place, refused when it holds another run or has a driver
@@ -29,6 +30,8 @@ Keys and endpoint of a bucket come from boto's own chain and stand in no setting
 from share_dist.storage.address import for_many_reads as for_many_reads
 from share_dist.storage.address import open_store as open_store
 from share_dist.storage.address import read_address as read_address
+from share_dist.storage.arrays import plain_arrays as plain_arrays
+from share_dist.storage.arrays import read_arrays as read_arrays
 from share_dist.storage.arrow import arrow_place as arrow_place
 from share_dist.storage.claims import taken_over as taken_over
 from share_dist.storage.finished import CONFIG as CONFIG

@@ -197,7 +197,7 @@ class Lease:
         data, etag = self.store.read_tagged(LEASE)
         try:
             return dict(json.loads(data)), etag
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return {}, etag
 
     def _text(self) -> bytes:

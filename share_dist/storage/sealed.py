@@ -83,7 +83,7 @@ def unsealed_line(line: str) -> Any:
     """Return the value of such a line without its checksum, which is compared; without one, the value as it is.
 
     Raises:
-        ValueError: the line has changed since it was written, or is not JSON.
+        ValueError, RecursionError: the line has changed since it was written, or is not JSON.
     """
     end = _LINE_END.search(line)
     if end is None:
@@ -111,7 +111,7 @@ def unsealed_lines(data: bytes, where: str, remedy: str = MAKE_AGAIN) -> list[An
             if checked and not _LINE_END.search(line):
                 raise ValueError("its checksum is missing")
             values.append(unsealed_line(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if checked:
                 raise errors.DamagedFile(
                     f"{where} has changed since it was written: line {number} is not what it was ({error}).\n  {remedy}"

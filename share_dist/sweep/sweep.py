@@ -17,7 +17,7 @@ from share_dist.fleet import Fleet, cluster_nodes, connect, may_grow
 from share_dist.loop.rounds import Run, keep_base
 from share_dist.loop.start import checked_model, require_two_blocks, settled
 from share_dist.recipes import checked_space
-from share_dist.storage import CONFIG, Store, inside, once, open_run, open_store
+from share_dist.storage import CONFIG, Store, inside, once, open_run, open_store, read_sealed
 from share_dist.sweep.finalists import RepeatProgress, points_to_repeat
 from share_dist.sweep.outcome import Outcome, outcome_of
 from share_dist.sweep.plan import SweepPlan
@@ -168,4 +168,4 @@ def _save_cost(cost: dict[str, float], stage: Store) -> None:
 
 
 def _load_cost(stage: Store) -> dict[str, float]:
-    return json.loads(stage.read("cost.json"))
+    return read_sealed(stage, "cost.json")

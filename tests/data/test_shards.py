@@ -228,6 +228,7 @@ SPOILT = {
     "no-png": (".png", lambda: b"%!PS-Adobe-3.0 EPSF-3.0", {}, "cannot identify"),
     "expanding": (".npz", lambda: npz(np.savez_compressed, ZEROS), {}, "compressed arrays"),
     "pickle": (".npz", lambda: npz(np.savez, OBJECTS), {}, "allow_pickle=False"),
+    "no-bytes": (".npz", lambda: npz(np.savez, np.zeros(1_000, "V0")), {}, "is of type"),
     "deep-json": (".json", lambda: b"[" * 100_000, {}, "recursion"),
     "link": (".png", bytes, {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "is not a file"),
     "name": (".png", bytes, {"name": "../../x.png"}, "is no picture"),

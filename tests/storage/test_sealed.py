@@ -41,7 +41,7 @@ def test_a_sealed_file_is_plain_json_and_one_of_an_earlier_version_is_read_as_it
     store = FolderStore(tmp_path)
     store.write_once("old.json", json.dumps(VALUE, indent=1).encode())
     assert read_sealed(store, "old.json") == VALUE
-    old = b'{"step": 0}\n{"step": 1}\n{"st'
+    old = b'{"step": 0}\n' + b"[" * 100_000 + b'\n{"step": 1}\n{"st'
     assert [row["step"] for row in unsealed_lines(old, "here")] == [0, 1]
 
 
