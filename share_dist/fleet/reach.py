@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +20,7 @@ from ray.util import get_node_ip_address
 
 from share_dist import errors
 from share_dist.fleet.doors import loopback_as_it_is
+from share_dist.masking import masked_words
 
 ANSWER_S = 5.0
 """How long a machine may take to accept a connection; across the world it takes a third of a second."""
@@ -26,6 +28,7 @@ TOKEN_REMEDY = (
     "Copy the head's token to ~/.ray/auth_token (mode 600), or name its file in RAY_AUTH_TOKEN_PATH; "
     "`ray get-auth-token` on the head prints it. RAY_AUTH_MODE must be token on both sides."
 )
+_PORT = re.compile("[0-9]{1,5}")
 AGENT_REMEDY = (
     "Most often another Ray on that machine has its port 52365. Stop one of the two, or start this one again with "
     "`ray start … --dashboard-agent-listen-port=52366`."
@@ -39,17 +42,30 @@ def given_address(own: str | None) -> str | None:
 
 
 @contextmanager
-def naming_origin(own: str | None) -> Iterator[None]:
-    """Say of an error in this block that its address came from RAY_ADDRESS, unless a setting named one."""
+def naming_origin(
+    own: str | None, variables: Sequence[str] = ("RAY_ADDRESS",), instead: str = "run on this machine"
+) -> Iterator[None]:
+    """Say of an error in this block that its address came from the environment, unless a setting named one.
+
+    Args:
+        own: the setting.
+        variables: which are read, the first that is set.
+        instead: what happens without them.
+    """
     try:
         yield
     except errors.ShareDistError as error:
-        if own or not os.environ.get("RAY_ADDRESS"):
+        name = next((name for name in variables if os.environ.get(name)), None)
+        if own or name is None:
             raise
         raise type(error)(
-            f"{error}\n  The address came from the environment: RAY_ADDRESS is {os.environ.get('RAY_ADDRESS')}. "
-            "To run on this machine instead: unset RAY_ADDRESS"
+            f"{error}\n  The address came from the environment: {name} is {_shown(os.environ[name])}. "
+            f"To {instead} instead: unset {name}"
         ) from error
+
+
+def _shown(address: str) -> str:
+    return masked_words([address])[0]
 
 
 def is_of_this_machine_alone(head: str) -> bool:
@@ -94,13 +110,15 @@ def head_address(address: str) -> str:
     """Return host:port of the head that an address names."""
     if "://" in address:
         raise errors.BadSetting(
-            f"{address} is no address by which a cluster can be joined; that is host:port of its head, such as "
+            f"{_shown(address)} is no address by which a cluster can be joined; that is host:port of its head, such as "
             "10.0.0.1:6379.\n  Addresses of the dashboard (http://…) are for `share-dist submit` and `ray job submit`."
         )
     if address != "auto":
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise errors.BadSetting(f"'{address}' is no address of a head.\n  Write host:port, such as 10.0.0.1:6379.")
+        if not host or "@" in host or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
+            raise errors.BadSetting(
+                f"'{_shown(address)}' is no address of a head.\n  Write host:port, such as 10.0.0.1:6379."
+            )
         return address
     from ray._private import services  # Ray has no public way to ask which cluster this machine belongs to
 
@@ -116,8 +134,8 @@ def require_listener(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
-    except OSError as error:
-        raise no_cluster(address, error.strerror or str(error)) from error
+    except (OSError, UnicodeError) as error:  # what can be no name of a machine raises the second
+        raise no_cluster(address, getattr(error, "strerror", None) or str(error)) from error
 
 
 def no_cluster(address: str, reason: str) -> errors.NoCluster:

@@ -13,7 +13,7 @@ from ray.exceptions import AuthenticationError
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from share_dist import errors
-from share_dist.fleet.reach import TOKEN_REMEDY, given_address, reach, require_listener
+from share_dist.fleet.reach import TOKEN_REMEDY, given_address, naming_origin, reach, require_listener
 
 ANSWER_S = (5.0, 30.0)
 """How long the Jobs server may take to accept a connection, and to answer; Ray's own client would wait for ever."""
@@ -30,10 +30,10 @@ class JobsServer(JobSubmissionClient):
             address: ``http://host:8265``, or host:port of the head; None takes RAY_API_SERVER_ADDRESS, then
                 RAY_ADDRESS, then this machine.
         """
-        self.address = dashboard_address(address)
-        port = urlsplit(self.address).port or (443 if self.address.startswith("https") else 80)
-        with self._in_our_words():
-            require_listener(f"{urlsplit(self.address).hostname}:{port}")
+        with naming_origin(address, (_ADDRESS, "RAY_ADDRESS"), "ask this machine's port 8265"):
+            self.address = dashboard_address(address)
+            with self._in_our_words():
+                require_listener(_listener(self.address))
         # Ray lets the variable win over what it is given.
         os.environ[_ADDRESS] = self.address
         with self._in_our_words():
@@ -94,6 +94,20 @@ def dashboard_address(address: str | None) -> str:
             "  Start its head with `ray start --head --include-dashboard=true`."
         )
     return f"http://{found.decode()}"
+
+
+def _listener(address: str) -> str:
+    """Return host:port of an http address."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a port that is no number, or half of an IPv6 address
+        host, port = None, None
+    if not host:
+        raise errors.BadSetting(
+            f"'{address}' is no address of a dashboard.\n  Write http://host:port, such as http://10.0.0.1:8265."
+        )
+    return f"{host}:{port or (443 if address.startswith('https') else 80)}"
 
 
 def has_ended(job: JobDetails) -> bool:

@@ -111,11 +111,14 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch):
             cluster.connect(FleetConfig(address=f"127.0.0.1:{port}"))
 
 
-@pytest.mark.parametrize("address", ["http://10.0.0.1:8265", "10.0.0.1", "10.0.0.1:head"])
+@pytest.mark.parametrize(
+    "address", ["http://10.0.0.1:8265", "10.0.0.1", "10.0.0.1:head", "h:70000", f"h:{10**99}", "me:secret@h:6379"]
+)
 def test_an_address_of_another_kind_is_refused_with_an_example(monkeypatch, address):
     monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
-    with pytest.raises(BadSetting, match=r"host:port.* such as 10\.0\.0\.1:6379"):
+    with pytest.raises(BadSetting, match=r"host:port.* such as 10\.0\.0\.1:6379") as refused:
         cluster.connect(FleetConfig(address=address))
+    assert "secret" not in str(refused.value)
 
 
 def test_the_check_knows_this_machine():

@@ -17,6 +17,7 @@ from ray.job_submission import JobStatus
 
 from share_dist import errors
 from share_dist.cli import main
+from share_dist.ops.jobs import JobsServer
 from share_dist.ops.submit import Submission, exit_status
 from share_dist.ops.upload import MOST_MB, look_through
 from share_dist.studies.ray_nodes import DASHBOARD_PORT
@@ -106,6 +107,16 @@ def test_a_head_that_is_gone_is_named(capsys):
     said = capsys.readouterr().err
     assert "the Jobs server at http://127.0.0.1:9 does not answer" in said
     assert "ray dashboard CLUSTER.yaml" in said
+
+
+@pytest.mark.parametrize(
+    "address", ["http://h:abc", "http://127.0.0.1:70000", "http://[::1", "http://", "http://a..b:1"]
+)
+def test_an_address_of_no_dashboard_is_refused_with_the_variable_it_came_from(monkeypatch, address):
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", address)
+    with pytest.raises(errors.ShareDistError, match="unset RAY_API_SERVER_ADDRESS") as refused:
+        JobsServer()
+    assert refused.value.exit_status == 2
 
 
 @pytest.mark.parametrize("command", ["submit", "explain", "doctor", "node-agent"])
