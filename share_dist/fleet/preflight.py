@@ -80,8 +80,10 @@ def _why_no_place(folder: Path) -> str:
     if longest > LONGEST_SOCKET:
         least = len(os.fsencode(folder)) - (longest - LONGEST_SOCKET)
         return f"which is too long for a socket: {len(os.fsencode(folder))} bytes, at most {least} can be used"
-    if nearest == folder and (folder / "ray").is_dir():
+    if nearest == folder and os.path.lexists(folder / "ray"):
         nearest = folder / "ray"
+        if not nearest.is_dir():
+            return f"where {nearest} is no folder"
     try:
         with tempfile.NamedTemporaryFile(dir=nearest):
             return ""

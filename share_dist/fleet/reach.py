@@ -20,6 +20,7 @@ from ray.util import get_node_ip_address
 
 from share_dist import errors
 from share_dist.fleet.doors import loopback_as_it_is
+from share_dist.fleet.token import unusable_token
 from share_dist.masking import masked_words
 
 ANSWER_S = 5.0
@@ -156,6 +157,8 @@ def _require_token(address: str) -> None:
         found = not is_token_auth_enabled() or AuthenticationTokenLoader.instance().has_token()
     except lost.AuthenticationError:
         found = False
+    if is_token_auth_enabled() and (why := unusable_token()):
+        raise errors.WrongToken(f"{address} cannot be joined: {why}.\n  {TOKEN_REMEDY}")
     if not found:
         raise errors.WrongToken(
             f"RAY_AUTH_MODE is token, but there is no token here to join {address} with.\n  {TOKEN_REMEDY}"

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
 
-from share_dist.errors import BadSetting, Finding
+from share_dist.errors import BadSetting, DamagedFile, Finding
+from share_dist.storage import read_given
 
 log = logging.getLogger("share_dist")
 MODE, VALUE, PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 _MODES = ("token", "disabled")
+_SIGNS = re.compile(rb"[ -~\s]*")
+"""What a header of a request may hold."""
+_MOST_BYTES = 1 << 16
 
 
 def home() -> Path | None:
@@ -30,11 +35,40 @@ def given_token() -> Finding:
     if mode is not None and mode.lower() not in _MODES:
         # Ray takes every other word as no.
         return Finding("Ray's token", False, f"{MODE} is '{mode}', which Ray does not know", f"export {MODE}=token")
-    if os.environ.get(VALUE) or path is None or (mode or "token").lower() != "token":
+    if (mode or "token").lower() != "token" or not (os.environ.get(VALUE) or path is not None):
         return Finding("Ray's token", True, "Ray will ask for one" if mode != "disabled" else f"{MODE} is disabled")
-    why = _why_no_token(Path(path))
-    remedy = f"Name a file that holds the token, or take Ray's usual one: unset {PATH}"
-    return Finding("Ray's token", not why, f"{PATH} is {path}, {why}" if why else f"in {path}", remedy if why else "")
+    if os.environ.get(VALUE):
+        why, variable, said = unusable_token(), VALUE, "Ray will ask for one"
+    else:
+        missing, variable, said = _why_no_token(Path(path or "")), PATH, f"in {path}"
+        why = f"{PATH} is {path}, {missing}" if missing else unusable_token()
+    remedy = f"Name a file that holds the token, or take Ray's usual one: unset {variable}"
+    return Finding("Ray's token", not why, why or said, remedy if why else "")
+
+
+def unusable_token() -> str:
+    """Say of this process's token that no request can carry it, with which Ray would abort; nothing if it can."""
+    folder, path = home(), os.environ.get(PATH)
+    file = Path(path) if path else folder / ".ray" / "auth_token" if folder else None
+    if os.environ.get(VALUE):
+        content, name = os.environb[VALUE.encode()], VALUE
+    elif file is None:
+        return ""
+    else:
+        try:
+            content, name = read_given(file, _MOST_BYTES), f"{PATH} is {path}, which" if path else str(file)
+        except (OSError, ValueError):
+            return ""  # there is none, and whoever needs it says so
+        except DamagedFile:
+            return f"{file} is no file of a token"
+    if name == VALUE and not content.strip():
+        return f"{VALUE} is blank"
+    return "" if _SIGNS.fullmatch(content) else f"{name} holds other signs than a token has"
+
+
+def _is_given() -> bool:
+    """Whether the environment says which token Ray asks for."""
+    return bool(os.environ.get(VALUE) or os.environ.get(PATH))
 
 
 def _why_no_token(path: Path) -> str:
@@ -48,7 +82,7 @@ def _why_no_token(path: Path) -> str:
 
 def kept_token() -> Finding:
     """Whether the token of a Ray started here can be kept for later commands of the same user."""
-    if os.environ.get(VALUE) or os.environ.get(PATH) or os.environ.get(MODE, "token").lower() != "token":
+    if _is_given() or os.environ.get(MODE, "token").lower() != "token":
         return Finding("home", True, "not needed: the environment says which token Ray asks for")
     folder = home()
     said = os.environ.get("HOME")
@@ -71,8 +105,12 @@ def kept_token() -> Finding:
 def _why_not_kept(folder: Path) -> str:
     token = folder / ".ray" / "auth_token"
     try:
+        for path, kind, is_one in ((token.parent, "folder", Path.is_dir), (token, "file", Path.is_file)):
+            if os.path.lexists(path) and not is_one(path):
+                return f"where {path} is no {kind}"
         if token.exists() and token.stat().st_size:
-            return "" if os.access(token, os.R_OK) else f"where {token} cannot be read"
+            why = unusable_token() if os.access(token, os.R_OK) else f"{token} cannot be read"
+            return f"where {why}" if why else ""
         place = next(place for place in (token, token.parent, folder) if place.exists() or place == folder)
     except OSError as error:
         return f"which cannot be entered ({error.strerror})"
@@ -93,7 +131,7 @@ def ensure_token() -> None:
     given = given_token()
     if not given.ok:
         raise BadSetting(f"{given.detail}.\n  {given.remedy}")
-    if os.environ.get(VALUE) or os.environ.get(PATH) or os.environ.get(MODE, "token").lower() != "token":
+    if _is_given() or os.environ.get(MODE, "token").lower() != "token":
         return
     kept = kept_token()
     if not kept.ok:

@@ -42,6 +42,7 @@ def plain_environment(monkeypatch):
         ("RAY_AUTH_TOKEN_PATH", MISSING, "which does not exist"),
         ("RAY_AUTH_TOKEN_PATH", "/dev/null", "which is no file"),
         ("RAY_AUTH_TOKEN_PATH", "/tmp", "which is no file"),
+        ("RAY_AUTH_TOKEN_PATH", "/bin/true", "which (holds other signs|is no file of a token)"),
         ("RAY_AUTH_MODE", "tokn", "which Ray does not know"),
     ],
 )
