@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from share_dist import errors
 from share_dist.storage import MANIFEST, Store, inside, once, verified
+from share_dist.survey.pages import require_small_pages
 
 BLOCK = 256
 """Views in a block: a second or two of work on one core, so a lost one is cheap and its bookkeeping too."""
@@ -20,7 +21,9 @@ ROWS = "rows.parquet"
 
 _MOST_COLUMNS = 512
 _MOST_BYTES = 2 << 20
-"""Of a block, unpacked; ours have about a hundredth."""
+"""Of a block, unpacked; ours have about a twentieth."""
+
+_MOST_TEXT_BYTES = 1 << 17
 
 _TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string)
 
@@ -96,13 +99,17 @@ def rows_from_parquet(data: bytes, source: str) -> dict[str, np.ndarray]:
     """
     try:
         file = pq.ParquetFile(
-            io.BytesIO(data), thrift_string_size_limit=_MOST_BYTES, thrift_container_size_limit=_MOST_COLUMNS * BLOCK
+            io.BytesIO(data),
+            thrift_string_size_limit=_MOST_BYTES,
+            thrift_container_size_limit=_MOST_COLUMNS * BLOCK,
         )
         problem = _not_a_block(file)
+        if not problem:
+            require_small_pages(data, file.metadata, _MOST_BYTES, _MOST_TEXT_BYTES, BLOCK)
         table = None if problem else file.read(use_threads=False)
         if table is not None and any(column.null_count for column in table.columns):
             problem = "some values are missing"
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, MemoryError, IndexError) as error:
         raise errors.DamagedFile(
             f"{source} is not a whole Parquet file ({error}).\n"
             "  Delete its folder and run the command that made it again: only that block is computed anew."
@@ -120,10 +127,7 @@ def rows_from_parquet(data: bytes, source: str) -> dict[str, np.ndarray]:
 
 
 def _not_a_block(file: pq.ParquetFile) -> str:
-    """Say what in a file's footer is more or other than a block has; nothing when all is well.
-
-    A text that occurs once in the file may stand in every row, so it is the file that is bounded, and not the text.
-    """
+    """Say what in a file's footer is more or other than a block has; nothing when all is well."""
     footer, schema = file.metadata, file.schema_arrow
     if footer.num_rows > BLOCK:
         return f"it has {footer.num_rows:,} rows, and a block at most {BLOCK}"

@@ -163,6 +163,7 @@ BLOCK_ROWS = {"view_number": pa.array(range(256))}
 EXPANDING = {
     "rows": ({"view_number": pa.array(np.zeros(5_000_000, np.int8))}, "5,000,000 rows, and a block at most 256"),
     "texts": ({"view_number": pa.array(range(4)), "split": pa.array(["x" * 3_000_000] * 4)}, "unpacks to"),
+    "one text in all rows": (BLOCK_ROWS | {"split": pa.array(["x" * 300_000] * 256)}, "300,015 are text"),
     "lists": (BLOCK_ROWS | {"x": pa.array([[0.0] * 1000] * 256)}, r"neither numbers nor words: x \(list"),
     "blobs": (BLOCK_ROWS | {"x": pa.array([b"x"] * 256)}, "neither numbers nor words"),
     "columns": ({f"view_number{i}": pa.array([i]) for i in range(600)}, "600 columns"),
@@ -177,6 +178,27 @@ def test_a_file_that_expands_is_refused_by_its_footer(kind):
     pq.write_table(pa.table(columns), sink, compression="zstd")
     with pytest.raises(errors.DamagedFile, match=words):
         rows_from_parquet(sink.getvalue(), "rows.parquet")
+
+
+def seven_bits_a_byte(number: int, length: int = 0) -> bytes:
+    """A number as Thrift writes it, made as long as another by zeros."""
+    places = max(length, -(-(2 * number).bit_length() // 7))
+    return bytes((2 * number >> 7 * at & 127) | 128 * (at < places - 1) for at in range(places))
+
+
+def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused():
+    sink = io.BytesIO()
+    table = pa.table({"view_number": [0, 1], "split": ["x" * 3_000_000, ""]})
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
+    group = pq.ParquetFile(sink).metadata.row_group(0)
+    content, end = sink.getvalue(), len(sink.getvalue()) - pq.ParquetFile(sink).metadata.serialized_size - 8
+    footer = content[end:]
+    for said in (group.total_byte_size, group.column(1).total_uncompressed_size):
+        written = seven_bits_a_byte(said)
+        assert footer.count(written) == 1
+        footer = footer.replace(written, seven_bits_a_byte(1_000, len(written)))
+    with pytest.raises(errors.DamagedFile, match="its pages unpack to 3,00"):
+        rows_from_parquet(content[:end] + footer, "rows.parquet")
 
 
 def test_the_meta_says_what_was_measured_with_what(survey, plan, figure):
