@@ -17,7 +17,7 @@ from share_dist.storage.s3_delete import delete
 from share_dist.storage.s3_dialect import adds_checksums
 from share_dist.storage.s3_errors import Asking, asking
 from share_dist.storage.s3_transfer import DIGEST, Place, fetch, look, refuses_condition, send
-from share_dist.storage.s3_unanswered import endpoint_setting, without_keys
+from share_dist.storage.s3_unanswered import words_of_settings
 from share_dist.storage.stores import Entry, is_plain, key_parts, manifests_and_others
 
 _HEADERS = {"IfNoneMatch": "If-None-Match", "IfMatch": "If-Match"}
@@ -40,11 +40,8 @@ class S3Store:
                 return s3_client(self.patience)
             except BotoCoreError:
                 raise
-            except ValueError as error:
-                raise errors.BadSetting(
-                    f"no client can be made for bucket '{self.bucket}': {without_keys(str(error))}.\n"
-                    f"  Set {endpoint_setting()} to http://host:port, or unset it."
-                ) from None
+            except (ValueError, AttributeError, TypeError) as error:
+                raise errors.BadSetting(words_of_settings(error, f"bucket '{self.bucket}'")) from None
 
     def uri(self, key: str = "") -> str:
         """Return the ``s3://`` address of a key."""

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientEr
 from botocore.exceptions import ConnectionError as NoConnection
 
 from share_dist.storage.s3_dialect import client_for
+from share_dist.storage.s3_unanswered import require_no_blanks
 
 log = logging.getLogger("share_dist")
 
@@ -97,6 +98,7 @@ def forget_clients() -> None:
 
 @lru_cache(maxsize=8)
 def _client(process: int, environment: tuple[tuple[str, str], ...], patience: Patience) -> Any:
+    require_no_blanks()
     client = client_for(
         Config(
             retries={"mode": "standard", "total_max_attempts": patience.attempts},

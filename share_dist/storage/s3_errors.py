@@ -17,7 +17,14 @@ from botocore.parsers import ResponseParserError
 from share_dist import errors
 from share_dist.storage.s3_client import Foreign, Garbled, error_code, error_status, forget_clients, may_pass
 from share_dist.storage.s3_dialect import is_aws
-from share_dist.storage.s3_unanswered import endpoint_setting, proxy_refuses, without_keys, words_before_an_answer
+from share_dist.storage.s3_known import known_refusal
+from share_dist.storage.s3_unanswered import (
+    endpoint_setting,
+    proxy_refuses,
+    without_keys,
+    words_before_an_answer,
+    words_of_a_file,
+)
 
 _REGION = {
     *("PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
@@ -30,58 +37,6 @@ _CREDENTIALS = {
 _DENIED = {"AccessDenied", "Forbidden", "403"}
 _NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
 _LOST = {"NoSuchKey", "MethodNotAllowed", "404", "405"}
-_TOLD = [
-    (re.compile(pattern, re.IGNORECASE), fact, remedy)
-    for pattern, fact, remedy in (
-        (
-            "SecondLevelDomainForbidden|virtual.host",
-            "wants the bucket's name in its host",
-            "Run `aws configure set s3.addressing_style virtual` on every node",
-        ),
-        (
-            "QuotaExceeded|StorageFull|InsufficientStorage|^507",
-            "is full",
-            "Free some space or raise its quota, and run the same command again: it goes on",
-        ),
-        (
-            "InvalidObjectState",
-            "has moved an object of the run to an archive",
-            "Restore it with `aws s3api restore-object`, and leave runs out of the bucket's lifecycle rules",
-        ),
-        (
-            "AccountProblem|AllAccessDisabled|NotSignedUp",
-            "is closed to its account",
-            "See what the server's console says of the account, or ask its support",
-        ),
-        (
-            "object lock",
-            "keeps its objects from being deleted for a time",
-            "Use a bucket without object lock: runs renew and delete objects of their own",
-        ),
-        (
-            "^413|EntityTooLarge",
-            "takes no object as large as one of the run's",
-            "Raise the limit of the server, or of the proxy before it such as nginx's client_max_body_size, to 20 MB",
-        ),
-        (
-            "NoSuchUpload",
-            "has ended an upload in parts before it was whole",
-            "Let its lifecycle rules spare uploads of the last two days, and run the same command again: it goes on",
-        ),
-        (
-            r"^KMS\.",
-            "cannot use the key that encrypts it",
-            "Enable that key, or give the bucket another default encryption",
-        ),
-        (
-            "requester.pays|request-payer",
-            "is paid for by whoever asks, which runs do not offer to",
-            "Copy what you need with `aws s3 cp --request-payer requester`, or use a bucket of your own",
-        ),
-    )
-]
-"""Refusals known by their code or their words: pattern, fact and remedy."""
-
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 _INVALID = {"InvalidArgument", "InvalidRequest", "400"}
 _CHECKSUM = re.compile(r"checksum|chunked|trailer|content-?sha256|content-?md5|digest", re.IGNORECASE)
@@ -155,6 +110,11 @@ def asking(what: Asking) -> Iterator[None]:
             forget_clients()
         # Without the cause: what boto says may quote headers, and this travels into logs.
         raise errors.BucketRefused(_words(error, what)) from None
+    except OSError as error:
+        # Of a file or a program that gives credentials; what is not in the bucket has no such name.
+        if error.filename is None:
+            raise
+        raise errors.BucketRefused(words_of_a_file(error, what.where)) from None
 
 
 def _words(error: Exception, what: Asking) -> str:
@@ -198,9 +158,9 @@ def _refusal(error: Exception, code: str, what: Asking) -> str:
             f"{what.where} does not accept these credentials ({code}).\n"
             f"  {whose}; then run the same command again: it goes on."
         )
-    for found, fact, remedy in _TOLD:
-        if found.search(f"{code} {said}"):
-            return f"{what.where} {fact} ({code}).\n  {remedy}."
+    known = known_refusal(code, said)
+    if known:
+        return f"{what.where} {known.fact} ({code}).\n  {known.remedy}."
     if code in _DENIED:
         return _denied(code, said, what)
     return _other(error, code, said, what)

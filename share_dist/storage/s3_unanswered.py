@@ -22,6 +22,12 @@ _QUOTABLE = {
 }
 """Errors about a setting whose texts hold its name and value and no key."""
 
+_CORRECT = "Correct that setting: it is an AWS_* variable or stands in ~/.aws/config; `aws configure list` shows them."
+_WITHOUT_BLANKS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
+    *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+)
+
 
 def words_before_an_answer(error: Exception, where: str, endpoint: str) -> str:
     """Return what kept a request from being answered, and what to do.
@@ -55,10 +61,46 @@ def words_before_an_answer(error: Exception, where: str, endpoint: str) -> str:
             "same command again: it goes on."
         )
     said = f": {without_keys(str(error))}" if kind in _QUOTABLE else ""
+    return f"requests to {where} cannot be made ({kind}{said}).\n  {_CORRECT}"
+
+
+def words_of_a_file(error: OSError, where: str) -> str:
+    """Return that a file or a program that settings name cannot be used, and what to do."""
     return (
-        f"requests to {where} cannot be made ({kind}{said}).\n"
-        "  Correct that setting: it is an AWS_* variable or stands in ~/.aws/config; `aws configure list` shows them."
+        f"no credentials were found for {where}: {error.filename} cannot be used ({error.strerror}).\n"
+        "  Correct what names it: AWS_WEB_IDENTITY_TOKEN_FILE or another AWS_* variable, or credential_process in "
+        "~/.aws/config."
     )
+
+
+def words_of_settings(error: Exception, where: str) -> str:
+    """Return that no client can be made of the settings, and what to do."""
+    if isinstance(error, ValueError):
+        said = without_keys(str(error))
+        remedy = error.remedy if isinstance(error, Blank) else _CORRECT
+        if "endpoint:" in said.lower():
+            remedy = f"Set {endpoint_setting()} to http://host:port, or unset it."
+        return f"no client can be made for {where}: {said}.\n  {remedy}"
+    return (
+        f"no client can be made for {where}: a section of ~/.aws/config is not as it should be.\n"
+        "  Write indented lines below a setting such as `s3 =`, and nothing behind it."
+    )
+
+
+class Blank(ValueError):
+    """A variable holds a line end or a blank, as secrets do that were stored from a file."""
+
+    def __init__(self, name: str):
+        super().__init__(f"{name} begins or ends with a blank or holds a line end")
+        self.remedy = f'Set it without, for example with {name}="$(echo ${name})".'
+
+
+def require_no_blanks() -> None:
+    """Raise `Blank` for the first variable that a header of a request could not hold."""
+    for name in _WITHOUT_BLANKS:
+        value = os.environ.get(name, "")
+        if value != value.strip() or "\n" in value or "\r" in value:
+            raise Blank(name)
 
 
 def proxy_refuses(where: str) -> str:
@@ -85,7 +127,8 @@ def _profile(where: str) -> str:
     name = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE", "")
     known = botocore.session.get_session().available_profiles
     return (
-        f"no credentials were found for {where}: there is no profile '{name}'{nearest_name(name, known)}.\n"
+        f"no credentials were found for {where}: there is no profile '{name}'"
+        f"{nearest_name(name, known) if known else ''}.\n"
         "  Set AWS_PROFILE to a profile of ~/.aws/config or of the file AWS_CONFIG_FILE names, or unset it."
     )
 

@@ -121,6 +121,14 @@ def named(monkeypatch):
         ({"AWS_PROFILE": "our"}, "there is no profile 'our'; did you mean 'ours'?", "Set AWS_PROFILE to"),
         ({"AWS_REQUEST_CHECKSUM_CALCULATION": "no"}, "request_checksum_calculation", "`aws configure list`"),
         ({"AWS_REGION": "eu central"}, "eu central", "`aws configure list`"),
+        ({"AWS_SECRET_ACCESS_KEY": "opens-nothing\n"}, "AWS_SECRET_ACCESS_KEY begins or ends", "Set it without"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_CONFIG_FILE": "PROCESS"}, "/nowhere/tool cannot be used", "credential_process"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/none"},
+            "/none cannot be used (No such file or directory)",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+        ({"AWS_CONFIG_FILE": "S3 YES"}, "section of ~/.aws/config is not as it should be", "indented lines"),
         ({"AWS_CONFIG_FILE": "NOT INI"}, "ConfigParseError", "~/.aws/config"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "half of the credentials", "Set AWS_SECRET_ACCESS_KEY too"),
         (
@@ -132,10 +140,16 @@ def named(monkeypatch):
 )
 def test_a_setting_that_cannot_be_is_told_by_its_name(bucket, monkeypatch, tmp_path, variables, fact, remedy):
     (tmp_path / "config").write_text("[profile ours]\nregion = eu-west-3\n")
-    (tmp_path / "other").write_text("no ini [[\n")
+    files = {
+        "NOT INI": "no ini [[\n",
+        "PROCESS": "[default]\ncredential_process = /nowhere/tool --secret word\n",
+        "S3 YES": "[default]\ns3 = yes\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name, value in variables.items():
-        monkeypatch.setenv(name, value.replace("NOT INI", str(tmp_path / "other")))
+        monkeypatch.setenv(name, str(tmp_path / value) if value in files else value)
         if not value:
             monkeypatch.delenv(name)
     found = told(bucket)
