@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from share_dist.storage.s3 import S3Store
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_MOST_NAME_BYTES, _MOST_PATH_BYTES = 255, 4095
+"""As Linux has them."""
+
 _NEARLY = re.compile(r"(s3:(?!/)|arn:aws)", re.IGNORECASE)
 """What would be a folder's name, and was meant for a bucket."""
 
@@ -31,10 +35,10 @@ def open_store(uri: str | Path) -> Store:
     if _NEARLY.match(str(uri)):
         raise errors.BadSetting(f"{uri} is no address of a bucket.\n  Write it as s3://bucket/folder.")
     if not found or "/" in scheme:
-        return FolderStore(uri)
+        return _folder(str(uri))
     shown, scheme = without_password(str(uri)), scheme.lower()
     if scheme == "file":
-        return FolderStore("/" + rest.lstrip("/"))
+        return _folder("/" + rest.lstrip("/"))
     if scheme != "s3":
         raise errors.BadSetting(
             f"the address is {shown}, but {scheme}:// is not supported; folders and s3:// are.\n"
@@ -51,6 +55,16 @@ def open_store(uri: str | Path) -> Store:
             "folder below it is called '..'.\n  Write it as s3://bucket/folder."
         )
     return S3Store(bucket=bucket, prefix="/".join(part for part in prefix.split("/") if part not in ("", ".")))
+
+
+def _folder(place: str) -> FolderStore:
+    longest = max(map(len, os.fsencode(place).split(b"/")))
+    if longest > _MOST_NAME_BYTES or len(os.fsencode(place)) > _MOST_PATH_BYTES:
+        raise errors.BadSetting(
+            f"the address is {place[:60]}…, but a name may have {_MOST_NAME_BYTES} bytes, a path {_MOST_PATH_BYTES:,}."
+            "\n  Give a shorter one."
+        )
+    return FolderStore(place)
 
 
 def for_many_reads(store: Store) -> Store:

@@ -26,7 +26,7 @@ def writing(where: Path | str) -> Iterator[None]:
 
     Raises:
         errors.StorageFull: the disk or the quota is exhausted.
-        errors.NotWritable: permissions, a read-only file system, or a file where a folder should be.
+        errors.NotWritable: permissions, a read-only file system, a file where a folder should be.
     """
     try:
         yield
@@ -36,15 +36,20 @@ def writing(where: Path | str) -> Iterator[None]:
         if error.errno in _FULL:
             raise _full(where, error) from error
         if error.errno in _REFUSED or isinstance(error, FileExistsError):
-            raise errors.NotWritable(
-                f"cannot write {where}: {error.strerror or error}.\n  Give --out a folder that you may write to."
-            ) from error
+            raise not_writable(where, error) from error
         raise
     except Exception as error:
         # safetensors and other Rust libraries report a full disk in words only.
         if "os error 28" in str(error) or "No space left" in str(error):
             raise _full(where, error) from error
         raise
+
+
+def not_writable(where: Path | str, error: OSError) -> errors.NotWritable:
+    """Return the error for a place that takes no files."""
+    return errors.NotWritable(
+        f"cannot write {where}: {error.strerror or error}.\n  Give --out a folder that you may write to."
+    )
 
 
 def _full(where: Path | str, error: Exception) -> errors.StorageFull:

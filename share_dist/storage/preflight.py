@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 from share_dist import errors
 from share_dist.errors import Finding
 from share_dist.storage.address import open_store
-from share_dist.storage.folder import FolderStore, writing
+from share_dist.storage.folder import FolderStore, not_writable, writing
 from share_dist.storage.whole import temporary_file
 
 if TYPE_CHECKING:
@@ -19,8 +21,22 @@ if TYPE_CHECKING:
 
 def require_writable(root: Path) -> None:
     """Raise NotWritable or StorageFull now when a folder that is there cannot be written."""
-    with writing(root), temporary_file(root / "probe", b""):
+    with writing(root), _somewhere(root), temporary_file(root / "probe", b""):
         pass
+
+
+def make_folder(root: Path) -> None:
+    """Make a folder and those around it, or raise NotWritable where nobody can, as below /proc."""
+    with _somewhere(root):
+        root.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _somewhere(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise not_writable(root, error) from error
 
 
 def require_bucket(store: S3Store) -> None:

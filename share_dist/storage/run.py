@@ -13,7 +13,7 @@ from share_dist.storage.address import open_store
 from share_dist.storage.claims import lease_bucket, lock_folder
 from share_dist.storage.finished import CONFIG, remedy_for
 from share_dist.storage.folder import FolderStore, writing
-from share_dist.storage.preflight import require_bucket, require_writable
+from share_dist.storage.preflight import make_folder, require_bucket, require_writable
 from share_dist.storage.sealed import read_sealed, sealed
 from share_dist.storage.stores import MACHINERY, Store
 from share_dist.storage.whole import clear_dead, is_temporary
@@ -58,7 +58,7 @@ def _claimed(store: Store) -> Store:
     """Return the store, writable, holding nothing foreign, and held by this process."""
     if isinstance(store, FolderStore):
         with writing(store.root):
-            _make(store.root)
+            make_folder(store.root)
             names = [path.name for path in store.root.iterdir() if not is_temporary(path.name)]
             _refuse_strangers(store, names)
             locked = lock_folder(store.root)
@@ -72,15 +72,6 @@ def _claimed(store: Store) -> Store:
     require_bucket(store)
     _refuse_strangers(store, [key for key in store.list() if not key.startswith(MACHINERY)])
     return lease_bucket(store)
-
-
-def _make(root: Path) -> None:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError as error:  # as below /proc, where nobody can make anything
-        raise errors.NotWritable(
-            f"cannot write {root}: {error.strerror}.\n  Give --out a folder that you may write to."
-        ) from error
 
 
 def _clear_dead_meanwhile(root: Path, before: float) -> None:

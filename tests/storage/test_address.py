@@ -28,13 +28,14 @@ def test_what_is_not_there_is_told_from_what_is_too_large(kind, request, tmp_pat
 @pytest.mark.parametrize(
     ("address", "said"),
     [
+        ("runs/" + "x" * 300, "a name may have 255 bytes, a path 4,095"),
         ("s3:bucket/run", "Write it as s3://bucket/folder"),
         ("arn:aws:s3:::bucket/run", "Write it as s3://bucket/folder"),
         ("s3://user:pass@word@bucket/run", "s3://user:***@bucket/run, but a bucket's name"),
         ("postgresql://user:pass@word@host/run", "postgresql://user:***@host/run, but postgresql:// is not supported"),
     ],
 )
-def test_what_is_nearly_a_bucket_is_no_folder_and_shows_no_password(address, said):
+def test_what_cannot_be_a_place_is_refused_and_shows_no_password(address, said):
     with pytest.raises(BadSetting) as caught:
         open_store(address)
     assert said in str(caught.value)

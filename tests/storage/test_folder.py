@@ -65,6 +65,7 @@ def test_what_stands_in_a_files_place_and_cannot_be_read_is_damage_with_its_name
 def test_check_tells_of_room_and_of_refusal(tmp_path):
     assert check(tmp_path / "not" / "yet")[0].ok
     (tmp_path / "file").write_text("")
+    assert not any(check(nowhere)[0].ok for nowhere in ("/proc/run", tmp_path / ("x" * 300)))
     refused = check(tmp_path / "file")[0]
     assert not refused.ok
     assert "--out" in refused.remedy
