@@ -14,6 +14,7 @@ from share_dist import errors
 from share_dist.storage.address import open_store
 from share_dist.storage.folder import FolderStore
 from share_dist.storage.stores import MACHINERY, Store
+from share_dist.storage.whole import refuse_links
 
 if TYPE_CHECKING:
     from share_dist.storage.s3 import S3Store
@@ -21,16 +22,23 @@ if TYPE_CHECKING:
 _SIGNED_FOR = re.compile(r"Credential=.+/\d{8}/([^/]+)/s3/")
 
 
-def arrow_place(store: Store) -> dict[str, Any]:
+def arrow_place(store: Store, folder: str = "") -> dict[str, Any]:
     """Return ``storage_path``, and for a bucket ``storage_filesystem``, as Ray's RunConfig takes them.
 
     Arrow finds keys by itself, where boto finds them, but no endpoint, region or setting that boto alone understands.
 
+    Args:
+        store: the place.
+        folder: the only one inside it that Ray is told to write into.
+
     Raises:
+        errors.NotWritable: that folder is a link.
         errors.BucketRefused: the bucket does not say in which region it is, or does not take what Arrow asks.
     """
     place = open_store(store.uri())
     if isinstance(place, FolderStore):
+        # Ray would follow it.
+        refuse_links(place.root, place.root / folder)
         return {"storage_path": place.uri()}
     from share_dist.storage.s3 import S3Store
     from share_dist.storage.s3_dialect import adds_checksums

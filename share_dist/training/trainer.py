@@ -186,7 +186,7 @@ def _trainer(task: RankTask) -> Any:
         ),
         run_config=RunConfig(
             name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
-            **arrow_place(task.store),
+            **arrow_place(task.store, checkpoints.RAY),
             # Left alone, Ray Train tries again for ever with as many ranks as before when a start failed, or when a
             # node was lost that had been told to leave.
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=0, max_preemption_failures=0),

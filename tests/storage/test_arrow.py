@@ -62,7 +62,12 @@ def test_arrow_makes_no_folders_and_leaves_nothing_of_its_trial(bucket):
 
 
 def test_a_folder_is_given_as_its_path(tmp_path):
-    assert arrow_place(inside(FolderStore(tmp_path), "training")) == {"storage_path": f"{tmp_path}/training"}
+    store = inside(FolderStore(tmp_path), "training")
+    assert arrow_place(store, "ray") == {"storage_path": f"{tmp_path}/training"}
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/ray").symlink_to(tmp_path)
+    with pytest.raises(errors.NotWritable, match="training/ray is a link"):
+        arrow_place(store, "ray")
 
 
 @pytest.mark.parametrize(
