@@ -22,7 +22,8 @@ from share_dist.storage.stores import Around, key_parts
 from share_dist.storage.together import AT_ONCE
 
 _SIGNING = "before-sign.s3.GetObject"
-_MAY_PASS = {404, 408, 429, *range(500, 600)}
+_MAY_PASS = {200, 404, 408, 429, *range(500, 600)}
+"""Answers after which others are asked for in the same way: a body may be garbled on its way, or gone meanwhile."""
 
 
 class Quick(Around):
@@ -74,9 +75,11 @@ class _Get:
     def __init__(self, signer: Any, top: str, agent: str, patience: Patience):
         self._signer, self._top, self._headers = signer, top, {"User-Agent": agent}
         self._works = True
+        authority = botocore.session.get_session().get_config_variable("ca_bundle")
+        # Typed as a bool, and a file's name too.
+        trusted: Any = authority or os.environ.get("REQUESTS_CA_BUNDLE", True)
         self._session = URLLib3Session(
-            verify=botocore.session.get_session().get_config_variable("ca_bundle")
-            or os.environ.get("REQUESTS_CA_BUNDLE", True),
+            verify=trusted,
             proxies=get_environ_proxies(top),
             timeout=(patience.connect_s, patience.read_s),
             max_pool_connections=AT_ONCE,
