@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -15,6 +16,8 @@ from share_dist.fleet.token import given_token, kept_token
 SOCKET = f"ray/session_2026-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store"
 """As long as the longest path that Ray makes below its temporary folder and gives to a socket."""
 LONGEST_SOCKET = 107
+_SIGNS = re.compile(r"[ !#-&(-\[\]-~]+")
+"""What Ray's processes take from each other's command lines."""
 LEAST_FILES = 256
 """Open files that a Ray of one core needs; each further worker needs some more."""
 LEAST_FREE_MB = 50.0
@@ -73,6 +76,8 @@ def _place() -> tuple[Path, str, str]:
 def _why_no_place(folder: Path) -> str:
     if not folder.is_absolute():
         return "which is no full path"
+    if not _SIGNS.fullmatch(str(folder)):
+        return "which has signs that Ray cannot pass on; letters, digits and signs of ASCII but quotes and \\ it can"
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not nearest.is_dir():
         return "which is no folder" if nearest == folder else f"which does not exist, and {nearest} is no folder"

@@ -37,6 +37,8 @@ def plain_environment(monkeypatch):
         ("RAY_TMPDIR", MISSING, "which does not exist and cannot be made"),
         ("RAY_TMPDIR", "relative/folder", "which is no full path"),
         ("RAY_TMPDIR", "/etc/passwd", "which is no folder"),
+        ("RAY_TMPDIR", "/tmp/it's", "which has signs that Ray cannot pass on"),
+        ("RAY_TMPDIR", "/tmp/für", "which has signs that Ray cannot pass on"),
         ("RAY_TMPDIR", TOO_LONG, "which is too long for a socket"),
         ("TMPDIR", MISSING, "which does not exist and cannot be made"),
         ("RAY_AUTH_TOKEN_PATH", MISSING, "which does not exist"),
