@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from share_dist.errors import ShareDistError
-from share_dist.storage import Store, read_sealed, sealed
+from share_dist.errors import DamagedFile, ShareDistError
+from share_dist.storage import MAKE_AGAIN, Store, read_sealed, sealed
 
 log = logging.getLogger("share_dist")
 SECONDS = "seconds.json"
@@ -28,9 +28,7 @@ class StageProgress:
     def __init__(self, store: Store, expected_s: dict[str, float]):
         """Take the run's store and the stages in order, each with its expected seconds on two cores."""
         self.store, self.expected_s = store, expected_s
-        kept = read_sealed(store, SECONDS) if store.exists(SECONDS) else {"spent": {}, "finished": []}
-        self.seconds: dict[str, float] = kept["spent"]
-        self.finished: list[str] = kept["finished"]
+        self.seconds, self.finished = _kept(store)
         self.done: set[str] = set()
         self.spent_here_s, self.expected_here_s = 0.0, 0.0
 
@@ -90,6 +88,19 @@ class StageProgress:
         todo = sum(cost for name, cost in self.expected_s.items() if name not in over)
         pace = self.spent_here_s / self.expected_here_s if self.expected_here_s else 1.0
         return todo * pace
+
+
+def _kept(store: Store) -> tuple[dict[str, float], list[str]]:
+    """Return the seconds spent by stage, and the stages that were finished.
+
+    Raises:
+        errors.DamagedFile: they have changed since they were written, or are something else.
+    """
+    kept = read_sealed(store, SECONDS) if store.exists(SECONDS) else {"spent": {}, "finished": []}
+    match kept:
+        case {"spent": dict(spent), "finished": list(finished)}:
+            return spent, finished
+    raise DamagedFile(f"{store.uri(SECONDS)} does not say how long which stage took.\n  {MAKE_AGAIN}")
 
 
 def minutes(seconds: float) -> str:

@@ -18,6 +18,7 @@ from share_dist.fleet import Fleet
 from share_dist.loop.figures import headline, model_figures
 from share_dist.loop.progress import StageProgress
 from share_dist.loop.rounds import Run, landscape_of, rounds
+from share_dist.masking import without_password
 from share_dist.storage import CONFIG, Store, inside, require_same, sealed
 
 SHARED = "shared"
@@ -93,10 +94,11 @@ def run_trial(config: dict[str, Any], task: TrialTask) -> None:
             tune.report(figures)
     except Exception as error:
         if isinstance(error, errors.ShareDistError) and not isinstance(error, _ITS_OWN):
-            tune.report({"halted": type(error).__name__, "why": str(error)})
+            tune.report({"halted": type(error).__name__, "why": without_password(str(error))})
         else:
             logging.getLogger("share_dist").exception("%s failed", point.name)
-            tune.report({"failed": f"{type(error).__name__}: {error}"})
+            # It is kept in the study, and shown on the page.
+            tune.report({"failed": without_password(f"{type(error).__name__}: {error}")})
 
 
 def trial_rounds(point: Point, task: TrialTask) -> Iterator[dict[str, Any]]:

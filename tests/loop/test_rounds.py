@@ -19,7 +19,7 @@ from share_dist.loop.progress import StageProgress, minutes
 from share_dist.loop.rounds import BASE_MODEL, judge_attempt, keep_base
 from share_dist.models import BASE_CHECKPOINT, ModelConfig, checkpoint_bytes, make_model
 from share_dist.recipes import RECIPES, find_recipe
-from share_dist.storage import open_store
+from share_dist.storage import open_store, sealed
 
 CONFIG = replace(find_recipe("demo"), share=ShareConfig(everyday_tolerance=0.025))
 
@@ -172,6 +172,13 @@ def test_a_resumed_run_adds_up_its_time_and_takes_no_pace_from_what_was_finished
     with again.stage("second"):
         now[0] += 15
     assert again.seconds == {"first": 20.0, "second": 60.0}
+
+
+@pytest.mark.parametrize("other", [{"gain": 1}, {"spent": [], "finished": []}])
+def test_seconds_that_are_another_file_are_named(tmp_path, other):
+    (tmp_path / "seconds.json").write_bytes(sealed(other))
+    with pytest.raises(errors.DamagedFile, match="seconds.json does not say how long"):
+        StageProgress(open_store(tmp_path), {"first": 10.0})
 
 
 def test_minutes_read_as_people_say_them():
