@@ -105,11 +105,12 @@ def rows_from_parquet(data: bytes, source: str) -> dict[str, np.ndarray]:
         )
         problem = _not_a_block(file)
         if not problem:
-            require_small_pages(data, file.metadata, _MOST_BYTES, _MOST_TEXT_BYTES, BLOCK)
+            require_small_pages(data, _MOST_BYTES, _MOST_TEXT_BYTES, BLOCK)
         table = None if problem else file.read(use_threads=False)
         if table is not None and any(column.null_count for column in table.columns):
             problem = "some values are missing"
-    except (pa.ArrowException, OSError, ValueError, MemoryError, IndexError) as error:
+        arrays = {} if table is None or problem else {name: _array(table.column(name)) for name in table.column_names}
+    except (pa.ArrowException, OSError, ValueError, MemoryError, LookupError, TypeError) as error:
         raise errors.DamagedFile(
             f"{source} is not a whole Parquet file ({error}).\n"
             "  Delete its folder and run the command that made it again: only that block is computed anew."
@@ -123,7 +124,7 @@ def rows_from_parquet(data: bytes, source: str) -> dict[str, np.ndarray]:
             f"{source} is no block of a survey: its columns are {', '.join(table.column_names) or 'none'}, "
             "and view_number is missing.\n  Give a folder that `share-dist survey` wrote."
         )
-    return {name: _array(table.column(name)) for name in table.column_names}
+    return arrays
 
 
 def _not_a_block(file: pq.ParquetFile) -> str:

@@ -1,15 +1,16 @@
 """The pages of a Parquet file: what each says of its size, held against a block's before any is unpacked.
 
-Only the footer is read by Arrow without unpacking, and a page may say otherwise. Each page begins with a header in
-Thrift's compact protocol. Source: Apache Parquet, parquet.thrift.
+Only the footer is read by Arrow without unpacking, and a page may say otherwise. The footer and the header of each page
+are in Thrift's compact protocol. Source: Apache Parquet, parquet.thrift.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import pyarrow.parquet as pq
-
+_GROUPS, _CHUNKS, _COLUMN = 4, 1, 3
+_TYPE, _COLUMN_PACKED, _DATA_AT, _DICTIONARY_AT = 1, 7, 9, 11
+_TEXT = 6
 _UNPACKED, _PACKED = 2, 3
 _COUNT = 1
 _KINDS = {5: 2, 7: 2, 8: 4}
@@ -18,34 +19,33 @@ _KINDS = {5: 2, 7: 2, 8: 4}
 _ENCODINGS = {0, 2, 3, 8}
 """Plain, of runs, and by a dictionary; others may say that a few bytes are a thousand million numbers."""
 
-_DEEPEST = 8
+_DEEPEST = 16
 
 
-def require_small_pages(
-    data: bytes, footer: pq.FileMetaData, most_bytes: int, most_text: int, most_values: int
-) -> None:
+def require_small_pages(data: bytes, most_bytes: int, most_text: int, most_values: int) -> None:
     """Refuse a file with a page that is more than a block has.
 
     Args:
-        data: the file.
-        footer: what it says of its columns.
+        data: the file, which Arrow could open.
         most_bytes: of all pages, unpacked.
         most_text: of those of texts, of which one that stands once in the file may stand in every row.
         most_values: of each.
 
     Raises:
-        ValueError: there is one, or the pages do not fill their columns.
+        ValueError, LookupError, TypeError: there is one, or the pages do not fill their columns.
     """
     unpacked, text = 0, 0
-    for group in range(footer.num_row_groups):
-        for at in range(footer.num_columns):
-            column = footer.row_group(group).column(at)
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-                start = column.dictionary_page_offset
-            size = _page_bytes(data, start, start + column.total_compressed_size, most_values)
+    # Not asked of Arrow, which ends the process when what a column's part of the footer says does not fit together.
+    footer = _Header(data, len(data) - 8 - int.from_bytes(data[-8:-4], "little")).struct(0)
+    for group in footer[_GROUPS]:
+        for chunk in group[_CHUNKS]:
+            column = chunk[_COLUMN]
+            start = column[_DATA_AT]
+            if 0 < column.get(_DICTIONARY_AT, 0) < start:
+                start = column[_DICTIONARY_AT]
+            size = _page_bytes(data, start, start + column[_COLUMN_PACKED], most_values)
             unpacked += size
-            text += size if column.physical_type == "BYTE_ARRAY" else 0
+            text += size if column[_TYPE] == _TEXT else 0
             if unpacked > most_bytes or text > most_text:
                 raise ValueError(f"its pages unpack to {unpacked:,} bytes, of which {text:,} are text")
 
@@ -82,8 +82,6 @@ class _Header:
         """Return the fields by their numbers."""
         fields: dict[int, Any] = {}
         number = 0
-        if depth > _DEEPEST:
-            raise ValueError("a page's header is nested too deeply")
         while head := self.byte():
             number = number + (head >> 4) if head >> 4 else self.whole()
             fields[number] = self.value(head & 15, depth)
@@ -96,13 +94,16 @@ class _Header:
 
     def count(self) -> int:
         """Return the next number, seven bits a byte."""
-        found = 0
-        for shift in range(0, 70, 7):
+        found = self.byte()
+        if found < 128:
+            return found
+        found &= 127
+        for shift in range(7, 70, 7):
             byte = self.byte()
             found |= (byte & 127) << shift
             if byte < 128:
                 return found
-        raise ValueError("a number in a page's header has no end")
+        raise ValueError("a number in a header has no end")
 
     def whole(self) -> int:
         """Return the next number, which may be negative."""
@@ -111,6 +112,8 @@ class _Header:
 
     def value(self, kind: int, depth: int) -> Any:
         """Return what comes next, of one of Thrift's kinds; what nobody asks for is passed over."""
+        if depth > _DEEPEST:
+            raise ValueError("a header is nested too deeply")
         match kind:
             case 1 | 2:
                 return kind == 1
@@ -121,7 +124,13 @@ class _Header:
             case 8:
                 length = self.count()
                 self.at += length
+            case 9 | 10:
+                head = self.byte()
+                size = self.count() if head >> 4 == 15 else head >> 4
+                # In a list, yes and no take a byte each.
+                kind = 3 if head & 15 in (1, 2) else head & 15
+                return [self.value(kind, depth + 1) for _ in range(size)]
             case 12:
                 return self.struct(depth + 1)
             case _:
-                raise ValueError("a page's header that Parquet does not know")
+                raise ValueError("a header that Parquet does not know")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,17 @@ def test_a_page_that_unpacks_to_more_than_the_footer_says_is_refused():
         footer = footer.replace(written, seven_bits_a_byte(1_000, len(written)))
     with pytest.raises(errors.DamagedFile, match="its pages unpack to 3,00"):
         rows_from_parquet(content[:end] + footer, "rows.parquet")
+
+
+def test_bytes_changed_in_a_footer_never_end_the_process(survey):
+    """Arrow ends it when it is asked for a column of which the footer's parts do not fit together."""
+    rng = np.random.default_rng(1)
+    sound = np.frombuffer(parquet_from_rows(survey.block(0).columns), np.uint8)
+    for _ in range(200):
+        changed = sound.copy()
+        changed[len(sound) - 1 - rng.integers(0, len(sound) // 3, 3)] = rng.integers(0, 256, 3)
+        with suppress(errors.DamagedFile):
+            rows_from_parquet(changed.tobytes(), "rows.parquet")
 
 
 def test_the_meta_says_what_was_measured_with_what(survey, plan, figure):
