@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from share_dist.storage import arrow_place, check, open_store
+from share_dist.storage import arrow_place, check, for_many_reads, open_store
 from share_dist.storage.s3_transfer import PART_BYTES
 from share_dist.studies.bad_s3 import Schedule, bad_s3
 
@@ -73,8 +73,12 @@ def test_a_trailer_that_was_asked_for_is_told_when_it_is_refused(bucket, https, 
     assert "Set AWS_REQUEST_CHECKSUM_CALCULATION=when_required" in finding.remedy
 
 
-def test_arrow_trusts_the_same_authority(bucket, https, certificate, monkeypatch):
+def test_arrow_and_quick_reads_trust_the_same_authority(bucket, https, certificate, monkeypatch):
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    open_store(bucket).write_once("config.json", b"{}")
+    quick, before = for_many_reads(open_store(bucket)), len(https.log)
+    assert [quick.read("config.json") for _ in range(5)] == [b"{}"] * 5
+    assert len(https.log) == before + 5, "none was asked again by boto"
     place = arrow_place(open_store(bucket))
     with place["storage_filesystem"].open_output_stream(f"{place['storage_path']}/state.json") as file:
         file.write(b"from arrow")
