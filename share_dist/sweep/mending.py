@@ -141,11 +141,10 @@ class _Replay:
 
     def take(self, at: int, entry: Entry | None) -> Entry | None:
         """Return the line if it can stay."""
-        kind = entry["op_code"] if entry else None
-        repeats = kind == CREATE_TRIAL and entry == self.last and entry["worker_id"] != MENDED
-        if entry is None or repeats:
+        if entry is None or (entry == self.last and entry["worker_id"] != MENDED):
             self.damaged.append(at)
             return None
+        kind = entry["op_code"]
         if kind == CREATE_STUDY:
             self._create(entry["study_name"])
         elif entry.get("study_id", -1) >= len(self.names) or not self.names:
