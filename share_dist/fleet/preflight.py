@@ -20,6 +20,8 @@ _SIGNS = re.compile(r"[ !#-&(-\[\]-~]+")
 """What Ray's processes take from each other's command lines."""
 LEAST_FILES = 256
 """Open files that a Ray of one core needs; each further worker needs some more."""
+LEAST_THREADS = 150
+"""Of a Ray of one core, its processes together."""
 LEAST_FREE_MB = 50.0
 """For the logs and sockets of a session."""
 
@@ -31,7 +33,7 @@ def require_machine() -> None:
         errors.BadSetting: the message names the variable or the limit.
         errors.StorageFull: the disk of Ray's temporary folder is full.
     """
-    for look in (given_token, temporary_folder, free_space, open_files, loopback):
+    for look in (given_token, temporary_folder, free_space, open_files, processes, loopback):
         finding = look()
         if not finding.ok:
             kind = StorageFull if look is free_space else BadSetting
@@ -40,7 +42,7 @@ def require_machine() -> None:
 
 def machine_findings() -> list[Finding]:
     """The same for the doctor, and what Ray can do without."""
-    looks = (given_token, kept_token, temporary_folder, free_space, open_files, loopback, shared_memory)
+    looks = (given_token, kept_token, temporary_folder, free_space, open_files, processes, loopback, shared_memory)
     return [look() for look in looks]
 
 
@@ -105,6 +107,16 @@ def open_files() -> Finding:
     shown = "any number" if most == resource.RLIM_INFINITY else f"at most {most}"
     need = "" if enough else f", and Ray needs {LEAST_FILES}"
     return Finding("open files", enough, f"a process may open {shown} (ulimit -n){need}", remedy)
+
+
+def processes() -> Finding:
+    """How many threads this account may have, all its processes together; without more, Ray's abort."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    enough = most == resource.RLIM_INFINITY or most >= LEAST_THREADS or os.geteuid() == 0  # root is not bound by it
+    shown = "any number of threads" if most == resource.RLIM_INFINITY else f"{most} threads"
+    need = "" if enough else f", and Ray needs {LEAST_THREADS}"
+    remedy = "" if enough else "Raise it: `ulimit -u 4096`."
+    return Finding("threads", enough, f"this account may have {shown} (ulimit -u){need}", remedy)
 
 
 def loopback() -> Finding:

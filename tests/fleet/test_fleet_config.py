@@ -122,7 +122,17 @@ def test_an_address_of_another_kind_is_refused_with_an_example(monkeypatch, addr
 
 
 def test_the_check_knows_this_machine():
-    looked_at = ["ray", "Ray's token", "home", "Ray's folder", "Ray's disk", "open files", "loopback", "shared memory"]
+    looked_at = [
+        "ray",
+        "Ray's token",
+        "home",
+        "Ray's folder",
+        "Ray's disk",
+        "open files",
+        "threads",
+        "loopback",
+        "shared memory",
+    ]
     assert [finding.name for finding in cluster.check()] == looked_at
 
 

@@ -162,6 +162,16 @@ def test_an_account_without_a_home_runs_with_a_token_in_memory_and_the_doctor_sa
     assert (cpus, kept) == (1.0, False)
 
 
+@pytest.mark.slow
+def test_an_account_that_may_have_too_few_threads_is_told_before_ray_aborts(tmp_path):
+    source = (
+        "import resource\nfrom share_dist.fleet import preflight\n"
+        "resource.setrlimit(resource.RLIMIT_NPROC, (100, 100))\npreflight.require_machine()"
+    )
+    done = as_nobody(source, HOME=str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path))
+    assert "BadSetting: Ray cannot start on this machine: this account may have 100 threads (ulimit -u)" in done.stderr
+
+
 def listening(process):
     """The TCP sockets on which a process and those that it started listen: address and port."""
     everyone = [process, *process.children(recursive=True)]
