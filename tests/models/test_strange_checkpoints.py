@@ -174,6 +174,7 @@ def whole_card(**changes) -> dict:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (headed(b"{}" + b" " * 16_000_000), "its header has 16,000,002 bytes"),
         (headed({}, length=1 << 62), "its header should have 4,611,686,018,427,387,904 bytes"),
         (headed(b'{"a":' * 50_000), "not that of a safetensors file"),
         (headed(b'{"__metadata__":' + b"[" * 100_000), "not that of a safetensors file"),
@@ -191,7 +192,7 @@ def whole_card(**changes) -> dict:
          "does not say what a is"),
         (headed({**whole_card(), "a": 5}), "does not say what a is"),
     ],
-    ids=range(12),
+    ids=range(13),
 )  # fmt: skip
 def test_a_header_is_compared_with_its_file_before_anything_is_allocated(content, words):
     with pytest.raises(DamagedFile, match=words):
