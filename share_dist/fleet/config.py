@@ -85,7 +85,7 @@ class FleetConfig:
             )
         if self.evaluator_gpus > 1 and self.evaluator_gpus % 1:
             raise BadSetting(
-                f"fleet.evaluator-gpus is {self.evaluator_gpus}, but above 1 Ray gives whole GPUs only.\n"
+                f"--fleet.evaluator-gpus is {self.evaluator_gpus}, but above 1 Ray gives whole GPUs only.\n"
                 f"  Set it to 1, to {math.ceil(self.evaluator_gpus)}, or to a part of one such as 0.5."
             )
         if self.object_store_mb < 80:

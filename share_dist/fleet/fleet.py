@@ -142,7 +142,7 @@ class Fleet:
     def _pool(self, what: str, kind: Any, arguments: tuple[Any, ...], gpus: float) -> Pool:
         if what not in self._pools:
             name = f"{self.name}-{what}-{uuid.uuid4().hex[:4]}"
-            labels = {} if gpus else labels_of(self.config.labels, "fleet.labels")
+            labels = {} if gpus else labels_of(self.config.labels, "--fleet.labels")
             pool = Pool(kind, name, arguments, self.sizes.cpus_each, gpus, labels)
             pool.start(getattr(sizes_now(self.config), what), self.config.start_timeout_s, what)
             self._pools[what] = pool

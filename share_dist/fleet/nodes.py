@@ -129,14 +129,14 @@ def require_room(config: FleetConfig) -> None:
         errors.NoRoom: no node has the labels, or so many GPUs, and none will come.
         errors.BadSetting: labels are written wrongly.
     """
-    labels_of(config.labels, "fleet.labels")
+    labels_of(config.labels, "--fleet.labels")
     if not (config.labels or config.evaluator_gpus) or may_grow():
         return
     nodes = cluster_nodes()
-    require_labels(nodes, config.labels, "fleet.labels")
+    require_labels(nodes, config.labels, "--fleet.labels")
     most = max((node.gpus for node in nodes), default=0.0)
     if config.evaluator_gpus > most:
         raise NoRoom(
-            f"fleet.evaluator-gpus is {config.evaluator_gpus:g}, but the cluster has no node with more than {most:g} "
+            f"--fleet.evaluator-gpus is {config.evaluator_gpus:g}, but the cluster has no node with more than {most:g} "
             "GPUs.\n  Set it to 0 to evaluate on CPUs."
         )

@@ -56,7 +56,8 @@ def temporary_folder() -> Finding:
 def free_space() -> Finding:
     """Whether the disk of that folder has room for what a session writes there."""
     folder, said, remedy = _place()
-    while not folder.is_dir() and folder != folder.parent:
+    # os.path answers also about what lies in a folder that may not be entered.
+    while not os.path.isdir(folder) and folder != folder.parent:
         folder = folder.parent
     usage = shutil.disk_usage(folder)
     free_mb = usage.free / 1e6
@@ -81,7 +82,7 @@ def _why_no_place(folder: Path) -> str:
     if not _SIGNS.fullmatch(str(folder)):
         return "which has signs that Ray cannot pass on; letters, digits and signs of ASCII but quotes and \\ it can"
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-    if not nearest.is_dir():
+    if not os.path.isdir(nearest):
         return "which is no folder" if nearest == folder else f"which does not exist, and {nearest} is no folder"
     longest = len(os.fsencode(folder / SOCKET))
     if longest > LONGEST_SOCKET:
@@ -89,13 +90,13 @@ def _why_no_place(folder: Path) -> str:
         return f"which is too long for a socket: {len(os.fsencode(folder))} bytes, at most {least} can be used"
     if nearest == folder and os.path.lexists(folder / "ray"):
         nearest = folder / "ray"
-        if not nearest.is_dir():
+        if not os.path.isdir(nearest):
             return f"where {nearest} is no folder"
     try:
         with tempfile.NamedTemporaryFile(dir=nearest):
             return ""
     except OSError as error:
-        missing = "which cannot be written" if folder.is_dir() else "which does not exist and cannot be made"
+        missing = "which cannot be written" if os.path.isdir(folder) else "which does not exist and cannot be made"
         return f"{missing} ({nearest}: {error.strerror})"
 
 

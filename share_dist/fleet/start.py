@@ -67,7 +67,8 @@ def _never(error: Exception) -> BadSetting:
     said = ", ".join(f"{name} is {os.environ[name]}" for name in names if name in os.environ)
     return BadSetting(
         f"Ray cannot start on this machine: {first_line(error)}\n"
-        f"  {said}.\n  See `share-dist doctor`, and the newest folder logs/ below /tmp/ray or $RAY_TMPDIR/ray."
+        f"  {said or 'HOME and RAY_TMPDIR are not set'}.\n"
+        "  See `share-dist doctor`, and the newest folder logs/ below /tmp/ray or $RAY_TMPDIR/ray."
     )
 
 

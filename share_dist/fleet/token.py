@@ -35,8 +35,10 @@ def given_token() -> Finding:
     if mode is not None and mode.lower() not in _MODES:
         # Ray takes every other word as no.
         return Finding("Ray's token", False, f"{MODE} is '{mode}', which Ray does not know", f"export {MODE}=token")
-    if (mode or "token").lower() != "token" or not (os.environ.get(VALUE) or path is not None):
-        return Finding("Ray's token", True, "Ray will ask for one" if mode != "disabled" else f"{MODE} is disabled")
+    if mode is not None and mode.lower() != "token":
+        return Finding("Ray's token", True, f"{MODE} is {mode}")
+    if not os.environ.get(VALUE) and path is None:
+        return Finding("Ray's token", True, "Ray will ask for one")
     if os.environ.get(VALUE):
         why, variable, said = unusable_token(), VALUE, "Ray will ask for one"
     else:

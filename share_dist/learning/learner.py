@@ -93,7 +93,7 @@ def require_finite_gradient(norm: float, step: int) -> None:
     if not np.isfinite(norm):
         raise TrainingDiverged(
             f"the gradient of step {step} is {norm}, so the training has diverged.\n"
-            "  Lower learning.learning-rate, or set learning.precision to fp32, with another --out."
+            "  Lower --learning.learning-rate, or set --learning.precision fp32, with another --out."
         )
 
 

@@ -55,8 +55,8 @@ def _checked_architecture(config: RunConfig) -> ModelConfig:
     architecture = config.model.architecture
     if architecture.input_px != config.render.size_px:
         raise BadSetting(
-            f"model.architecture.input-px is {architecture.input_px}, but render.size-px is {config.render.size_px}; "
-            "the network sees what is rendered, so set both alike."
+            f"--model.architecture.input-px is {architecture.input_px}, but --render.size-px is "
+            f"{config.render.size_px}; the network sees what is rendered, so set both alike."
         )
     if config.learning.frozen_batch_norm:
         raise BadSetting(
@@ -128,7 +128,7 @@ def _checked_checkpoint(config: RunConfig, source: str | Path) -> bytes:
 def _require_landscape_views(config: RunConfig) -> None:
     if config.survey.steer_views < FEWEST_VIEWS:
         raise BadSetting(
-            f"survey.steer-views is {config.survey.steer_views}, but a landscape needs at least {FEWEST_VIEWS} views."
+            f"--survey.steer-views is {config.survey.steer_views}, but a landscape needs at least {FEWEST_VIEWS} views."
             "\n  Set --survey.steer-views 1500 for one that says something, or leave it out."
         )
 

@@ -62,16 +62,12 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _require_kinds(self.to_json())
         for name in ("width", "input_px", "hidden", "iterations"):
-            require_positive(getattr(self, name), f"model.architecture.{name.replace('_', '-')}")
-        require_share(self.dropout, "--model.architecture.dropout")
+            require_positive(getattr(self, name), f"{_OPTION}{name.replace('_', '-')}")
+        require_share(self.dropout, f"{_OPTION}dropout")
         if self.dropout == 1.0:
-            raise BadSetting(
-                "model.architecture.dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0."
-            )
+            raise BadSetting(f"{_OPTION}dropout is 1, which drops every unit; use 0.5 for HMR's own value, or 0.")
         if self.input_px < 32:
-            raise BadSetting(
-                f"model.architecture.input-px is {self.input_px}, but it is halved five times; use 32 or more."
-            )
+            raise BadSetting(f"{_OPTION}input-px is {self.input_px}, but it is halved five times; use 32 or more.")
         # What one builds is allocated at once, also for a checkpoint's card that asks for it.
         require_ranges(self, _OPTION, width=(1, 256), input_px=(32, 2048), hidden=(1, 8192), iterations=(1, 100))
         if self.features * self.hidden > MOST_WEIGHTS:

@@ -28,7 +28,7 @@ def look_below(store: Store) -> tuple[Store, list[Entry], list[Trouble]]:
     """
     if not isinstance(store, FolderStore):
         return store, store.entries(), []
-    if store.root.is_file():
+    if os.path.isfile(store.root):
         status = store.root.stat()
         return FolderStore(store.root.parent), [Entry(store.root.name, status.st_size, status.st_mtime)], []
     entries: list[Entry] = []

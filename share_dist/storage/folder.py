@@ -76,7 +76,8 @@ class FolderStore:
 
     def exists(self, key: str) -> bool:
         """Whether the object is there, complete."""
-        return self._path(key).is_file()
+        with _reading(self._path(key)):
+            return self._path(key).is_file()
 
     def read(self, key: str) -> bytes:
         """Return the object's bytes; FileNotFoundError when there is none."""

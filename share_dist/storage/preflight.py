@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def _bucket_finding(store: S3Store) -> Finding:
 
 
 def _folder_finding(path: Path) -> Finding:
-    while not path.exists():
+    while not os.path.exists(path):
         path = path.parent
     require_writable(path)
     free_gb = shutil.disk_usage(path).free / 1e9

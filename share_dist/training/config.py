@@ -130,7 +130,7 @@ class TrainingConfig:
         if self.zero_stage == 0 and self.deepspeed.offload_optimizer:
             raise BadSetting(
                 "training.deepspeed.offload-optimizer needs training.zero-stage 1, 2 or 3, but it is 0.\n"
-                "  Set training.zero-stage to 1."
+                "  Set --training.zero-stage 1."
             )
         if self.deepspeed.offload_weights and self.zero_stage != 3:
             raise BadSetting(
@@ -193,5 +193,6 @@ def require_even_batches(learning: LearningConfig, config: TrainingConfig) -> No
         pieces = f" in {parts} parts each" if parts > 1 else ""
         raise BadSetting(
             f"--learning.batch-size is {batch}, which {config.workers} workers cannot share evenly{pieces}.\n"
-            f"  Set learning.batch-size to {low} or {low + unit}, or training.workers to a divisor of {batch // parts}."
+            f"  Set --learning.batch-size to {low} or {low + unit}, or --training.workers to a divisor of "
+            f"{batch // parts}."
         )

@@ -51,7 +51,7 @@ def ranks_on(node: ClusterNode, config: TrainingConfig, ours: int = 0) -> int:
 
 def ranks_with_room(config: TrainingConfig, nodes: Sequence[ClusterNode], ours: Mapping[str, int] | None = None) -> int:
     """Return how many ranks the nodes can hold together; nodes that must leave or bear other labels hold none."""
-    wanted = labels_of(config.labels, "training.labels")
+    wanted = labels_of(config.labels, "--training.labels")
     return sum(ranks_on(node, config, (ours or {}).get(node.id, 0)) for node in staying(nodes, wanted))
 
 
@@ -69,11 +69,11 @@ def require_room(config: TrainingConfig, batch_size: int) -> None:
             none will come; the message has the arithmetic.
         errors.BadSetting: labels are written wrongly.
     """
-    labels_of(config.labels, "training.labels")
+    labels_of(config.labels, "--training.labels")
     if may_grow():
         return
     nodes = cluster_nodes()
-    require_labels(nodes, config.labels, "training.labels")
+    require_labels(nodes, config.labels, "--training.labels")
     idle = _idle(nodes)
     none_holds_one = ranks_with_room(config, idle) == 0 and any(node.cpus > 0 for node in nodes)
     alone = _stands_alone(nodes) and largest_size(ranks_with_room(config, idle), config, batch_size) is None
@@ -139,9 +139,9 @@ def _why_no_room(config: TrainingConfig, nodes: Sequence[ClusterNode], batch_siz
     uneven = room >= config.fewest
     remedy = (
         f"Of {batch_size} pictures a step, no number of workers from {config.fewest} to {room} has equal parts: "
-        "set training.workers or learning.batch-size so that one has."
+        "set --training.workers or --learning.batch-size so that one has."
         if uneven
-        else "Set training.workers or training.min-workers lower, add nodes, or give the fleet fewer render actors."
+        else "Set --training.workers or --training.min-workers lower, add nodes, or give the fleet fewer render actors."
     )
     return f"there is no room for {_wanted(config)}: {_has(nodes)}.\n  {remedy}"
 

@@ -182,7 +182,7 @@ def _trainer(task: RankTask) -> Any:
             num_workers=config.workers,
             use_gpu=config.use_gpu,
             resources_per_worker=resources,
-            label_selector=labels_of(config.labels, "training.labels") or None,
+            label_selector=labels_of(config.labels, "--training.labels") or None,
         ),
         run_config=RunConfig(
             name=f"{checkpoints.RAY}/{uuid.uuid4().hex[:8]}",
@@ -204,7 +204,7 @@ def threads_each(config: TrainingConfig, nodes: Sequence[ClusterNode]) -> int:
     """
     if config.threads_per_worker is not None:
         return config.threads_per_worker
-    holders = staying(nodes, labels_of(config.labels, "training.labels"))
+    holders = staying(nodes, labels_of(config.labels, "--training.labels"))
     cores = [int(node.cpus) for node in holders if node.cpus >= 1 and (node.gpus >= 1 or not config.use_gpu)]
     here = -(-config.workers // max(len(cores), 1))
     return max(min(cores, default=1) // here, 1)

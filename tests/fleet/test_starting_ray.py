@@ -15,7 +15,7 @@ import pytest
 
 from share_dist import errors
 from share_dist.fleet import FleetConfig, check, connect
-from share_dist.fleet.preflight import LONGEST_SOCKET, SOCKET
+from share_dist.fleet.preflight import LONGEST_SOCKET, SOCKET, free_space, temporary_folder
 from share_dist.fleet.reach import given_address
 from share_dist.storage import FolderStore
 
@@ -66,6 +66,20 @@ def test_the_longest_folder_that_holds_a_socket_is_taken_and_not_one_byte_more(m
         monkeypatch.setenv("RAY_TMPDIR", "/tmp/" + "y" * (length - len("/tmp/")))
         (finding,) = [finding for finding in check() if finding.name == "Ray's folder"]
         assert finding.ok is ok
+
+
+def test_a_folder_below_one_that_may_not_be_entered_is_named(monkeypatch):
+    closed = tempfile.mkdtemp(dir="/tmp")
+    os.chmod(closed, 0)
+    monkeypatch.setenv("RAY_TMPDIR", f"{closed}/below/it")
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        (red,) = [finding for finding in (temporary_folder(), free_space()) if not finding.ok]
+    finally:
+        os.seteuid(user)
+        os.rmdir(closed)
+    assert f"cannot be made ({closed}: Permission denied)" in red.detail
 
 
 def test_a_full_disk_is_named_with_what_is_left(monkeypatch, mounted):

@@ -105,6 +105,8 @@ def test_what_may_not_be_read_is_a_line_of_its_own(capsys):
         with nobody():
             assert main(["ls", str(top)]) == 1
             assert listed(str(top))["a"] == WHOLE
+            assert main(["ls", f"{top}/b/survey"]) == 1
+            assert main(["report", f"{top}/b"]) == 2
         lines = capsys.readouterr().out.splitlines()
         assert [line for line in lines if "cannot be read: Permission denied" in line and line.endswith("/b")]
         assert [line for line in lines if "config.json cannot be read: Perm" in line and line.endswith("/c")]
