@@ -111,7 +111,7 @@ def test_nan_weights_are_refused(saved):
 def test_a_file_without_our_card_is_refused(saved, tmp_path):
     save_file(load_file(saved[0]), tmp_path / "bare.safetensors")
     for source in (tmp_path / "bare.safetensors", (tmp_path / "bare.safetensors").read_bytes()):
-        with pytest.raises(DamagedFile, match=r"no card(.|\n)*written by `share-dist train` or `share`"):
+        with pytest.raises(DamagedFile, match=r"no card(.|\n)*`share-dist train` and `share` write ours"):
             load_checkpoint(source)
 
 
