@@ -115,7 +115,7 @@ def _gone(
     store: Store, runs: Collection[str], promised: Mapping[str, tuple[str, dict[str, Any]]], key: str
 ) -> errors.DamagedFile:
     folder, entry = promised[key]
-    remedy = f"Delete the folder {store.uri(folder)} and run the same command again: only that stage is made anew."
+    remedy = None
     if folder in runs:
         remedy = "Put back a copy of it, or run the same command again: what can be made anew is."
     if folder in runs and key == _below(folder, CONFIG):
@@ -123,7 +123,8 @@ def _gone(
     # A listing holds nothing but files.
     other = isinstance(store, FolderStore) and os.path.lexists(store.uri(key))
     what = "is no regular file" if other else "is gone"
-    return errors.DamagedFile(f"{store.uri(key)} {what}; {entry['bytes']:,} bytes were stored.\n  {remedy}")
+    name = key[len(folder) :].lstrip("/")
+    return damaged(inside(store, folder), name, f"{what}; {entry['bytes']:,} bytes were stored", remedy)
 
 
 def _lost_stages(

@@ -17,6 +17,7 @@ from share_dist.errors import DamagedFile, ShareDistError, printable
 from share_dist.ops.evidence import Evidence, evidence
 from share_dist.ops.walk import Trouble, look_below
 from share_dist.storage import (
+    CONFIG,
     MANIFEST,
     Entry,
     FolderStore,
@@ -30,7 +31,6 @@ from share_dist.storage import (
     unsealed,
 )
 
-CONFIG = "config.json"
 _LAST = {
     "share": ("report/index.html",),
     "survey": ("summary.json",),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from share_dist.errors import BadBackgrounds, DamagedFile
+from share_dist.errors import BadBackgrounds, DamagedFile, printable
 from share_dist.scene.kept import Checked, check_picture, is_kept, kept_in
 from share_dist.scene.listing import ENDINGS, Listing, Stamp, list_folder
 from share_dist.scene.reading import NotShown
@@ -203,7 +203,7 @@ def _complaint(folder: Path, found: Listing, faults: Mapping[str, str]) -> str:
     unread = {name: "is of a kind that is not read" for name in found.unread}
     wrong = sorted({**found.faults, **faults, **unread}.items())
     total = len(wrong) + len(found.files) - len(faults)
-    lines = [f"    {_printable(name)} {what}" for name, what in wrong[:_MOST_NAMED]]
+    lines = [f"    {printable(name)} {what}" for name, what in wrong[:_MOST_NAMED]]
     if len(wrong) > _MOST_NAMED:
         lines.append(f"    and {len(wrong) - _MOST_NAMED:,} more")
     remedy = f"  Remove or replace {'it' if len(wrong) == 1 else 'them'}; every picture is opened before work starts."
@@ -215,7 +215,3 @@ def _complaint(folder: Path, found: Listing, faults: Mapping[str, str]) -> str:
         + "\n".join(lines)
         + f"\n{remedy}"
     )
-
-
-def _printable(name: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
