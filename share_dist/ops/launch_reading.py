@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -108,7 +108,7 @@ def _documents(text: str) -> Iterator[Any]:
     loader = yaml.SafeLoader(text)
     try:
         while loader.check_node():
-            node = loader.get_node()
+            node = cast("yaml.Node", loader.get_node())
             if (size := _size(node, {})) > _MOST_PARTS:
                 raise ValueError(f"with its aliases written out it has {size:,} parts")
             yield loader.construct_document(node)

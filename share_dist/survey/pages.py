@@ -59,17 +59,25 @@ def _page_bytes(data: bytes, start: int, end: int, most_values: int) -> int:
         header = _Header(data, start)
         said = header.struct(0)
         kind = next((kind for kind in _KINDS if isinstance(said.get(kind), dict)), None)
-        count, encoding = (said[kind].get(_COUNT), said[kind].get(_KINDS[kind])) if kind else (None, None)
-        sizes = said.get(_UNPACKED), said.get(_PACKED)
-        if not all(isinstance(number, int) and number >= 0 for number in (count, *sizes)):
-            raise ValueError("a page without sizes")
+        if kind is None:
+            raise ValueError("a page of no known kind")
+        count, page, packed = (
+            _size(number) for number in (said[kind].get(_COUNT), said.get(_UNPACKED), said.get(_PACKED))
+        )
+        encoding = said[kind].get(_KINDS[kind])
         if count > most_values or encoding not in _ENCODINGS:
             raise ValueError(f"a page of {count:,} values in encoding {encoding}, more than a block has or another")
-        unpacked += sizes[0]
-        start = header.at + sizes[1]
+        unpacked += page
+        start = header.at + packed
     if start != end:
         raise ValueError("a page that reaches beyond its column")
     return unpacked
+
+
+def _size(number: Any) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise ValueError("a page without sizes")
+    return number
 
 
 class _Header:
