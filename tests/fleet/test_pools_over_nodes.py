@@ -34,6 +34,7 @@ def where(namespaces):
         yield where
 
 
+@pytest.mark.proof
 def test_a_node_that_joins_gets_a_renderer_and_one_that_must_leave_or_is_lost_loses_its_own(where):
     first, second = where.workers
     where.ray.start_driver(["python", "-c", FLEET], log="fleet")

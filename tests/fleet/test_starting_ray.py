@@ -164,7 +164,11 @@ print(json.dumps([red, ray.cluster_resources()["CPU"], os.path.exists(os.path.ex
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("unset", "env"), [((), {"HOME": "/proc/nothing"}), (("HOME",), {})], ids=["missing", "unset"])
+@pytest.mark.parametrize(
+    ("unset", "env"),
+    [((), {"HOME": "/proc/nothing"}), pytest.param(("HOME",), {}, marks=pytest.mark.proof)],
+    ids=["missing", "unset"],
+)
 def test_an_account_without_a_home_runs_with_a_token_in_memory_and_the_doctor_says_so(tmp_path, unset, env):
     kernels = tmp_path / "kernels"
     kernels.mkdir()

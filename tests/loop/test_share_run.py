@@ -169,10 +169,9 @@ def test_the_same_command_on_a_finished_run_changes_nothing(finished):
 
 
 @pytest.mark.slow
-def test_another_seed_in_the_same_folder_is_refused(finished):
-    ended = subprocess.run([*command(finished), "--seed", "5"], capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "seed: 0 -> 5" in ended.stderr
+def test_another_seed_in_the_same_folder_is_refused(finished, capsys):
+    assert main([*command(finished)[3:], "--seed", "5"]) == 2
+    assert "seed: 0 -> 5" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -273,10 +272,11 @@ def test_a_damaged_page_is_written_again_and_vouched_for(copy):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["config.json", "base/model.safetensors"])
-def test_the_same_command_names_what_is_damaged_and_calls_it_no_other_run(copy, key):
+def test_the_same_command_names_what_is_damaged_and_calls_it_no_other_run(copy, capsys, key):
     whole = copy.read(key)
     copy.overwrite(key, with_flipped_bit(whole, 1))
-    said = finish(copy.root, status=2)
+    assert main(command(copy.root)[3:]) == 2
+    said = capsys.readouterr().err
     assert "DamagedFile" in said
     assert f"{copy.uri(key)} " in said
     copy.overwrite(key, whole)
@@ -295,7 +295,7 @@ def test_a_run_of_an_earlier_version_is_read_and_finished_again(copy, capsys):
     assert verdict.damage == verdict.strays == []
     assert copy.uri("summary.json") in verdict.unguarded
     assert main(["report", copy.uri()]) == 0
-    finish(copy.root)
+    assert main(command(copy.root)[3:]) == 0
     verdict = verify(copy.uri())
     assert verdict.damage == verdict.unguarded == verdict.strays == []
     shutil.rmtree(copy.root)

@@ -63,6 +63,7 @@ print(json.dumps([[report.name, finding.name, finding.detail] for report in repo
 """
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_node_whose_process_hangs_is_named_after_the_deadline(bare_head):
     def hang():

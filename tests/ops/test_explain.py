@@ -146,6 +146,7 @@ def test_a_cluster_without_workers_is_explained_and_refused_by_a_run_at_once(bar
     )
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_what_a_dead_run_and_a_killed_build_left_on_a_real_cluster_is_explained(bare_head):
     bare_head.python(RESERVE_AND_DIE)

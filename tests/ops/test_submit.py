@@ -235,6 +235,7 @@ def test_a_run_survives_the_death_of_its_head(bare_head, project, its_jobs):
     assert (head.disk / "began-head").read_text() == "xx"
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_head_whose_agent_found_its_port_taken_is_named(head_without_agent, project, its_jobs):
     """Two Rays on one machine: the second one's agent does without its server, and Ray's answer is to try later."""

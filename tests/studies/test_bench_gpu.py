@@ -20,6 +20,7 @@ def test_without_a_gpu_it_says_so_and_what_to_do(capsys):
     assert "Run it on a machine with one" in said
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_it_says_how_fast_pictures_are_drawn_and_learned_and_who_waits():
     learning = LearningConfig(fresh_views=96, reuse=1, batch_size=8, frozen_batch_norm=True, checkpoint_every=1000)

@@ -17,7 +17,7 @@ from share_dist.config import setting_of, with_settings
 from share_dist.loop.progress import StageProgress
 from share_dist.models import BASE_CHECKPOINT
 from share_dist.recipes import find_recipe
-from share_dist.storage import FolderStore, command_of, inside, open_run, open_store
+from share_dist.storage import FolderStore, command_of, inside, open_run, open_store, rewrite
 from share_dist.sweep import SweepPlan, best_recipe, rewrite_sweep_report
 from share_dist.sweep.config import SweepConfig
 from share_dist.sweep.recipe import as_options
@@ -59,7 +59,7 @@ def test_a_sweeps_summary_and_page_are_guarded_and_its_settings_are_not_taken_fr
 
     store.overwrite("summary.json", store.read("summary.json").replace(b"20.0", b"30.0"))
     for act in (best_recipe, rewrite_sweep_report, lambda uri: settings_to_try(uri, SPACE)):
-        with pytest.raises(errors.DamagedFile, match=r"summary\.json has changed since it was written"):
+        with pytest.raises(errors.DamagedFile, match=r"summary\.json has changed"):
             act(store.uri())
 
 
@@ -136,7 +136,7 @@ def test_a_warm_start_takes_no_setting_that_its_own_space_does_not_hold(sweep, v
     summary.pop("sha256", None)
     name = next(name for name in summary["ranking"][1]["settings"] if name != "rome.method")
     summary["ranking"][1]["settings"][name] = value
-    sweep.overwrite("summary.json", json.dumps(summary).encode())
+    rewrite(sweep, {"summary.json": json.dumps(summary).encode()})
     with pytest.raises(errors.DamagedFile, match=f"found {name} to be best at .*, which its own space does not hold"):
         settings_to_try(sweep.uri(), SPACE)
 

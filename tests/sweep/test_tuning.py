@@ -88,18 +88,18 @@ def test_trials_run_beside_each_other_and_weak_ones_are_ended_early(task, search
 
 
 def test_what_would_befall_the_next_trial_too_stops_the_sweep_and_its_trial_goes_on_first(task, search, trials_do):
-    def full_at_the_third(number, settings, seed=None):
+    def full_at_the_second(number, settings, seed=None):
         full = {"halted": "StorageFull", "why": "the disk is full"}
-        tune.report(full if number == 2 else figures(1, 100))
+        tune.report(full if number == 1 else figures(1, 100))
 
-    trials_do(full_at_the_third)
+    trials_do(full_at_the_second)
     with pytest.raises(errors.StorageFull, match="the disk is full"):
-        run(task, search(), 5)
+        run(task, search(), 3)
     stopped = search()
-    assert [trial.state for trial in stopped.study.trials] == [TrialState.COMPLETE] * 2 + [TrialState.RUNNING]
+    assert [trial.state for trial in stopped.study.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
     trials_do(in_two_rounds(lambda number: 10.0))
-    run(task, stopped, 3)
-    assert fates(stopped) == ["done"] * 5
+    run(task, stopped, 2)
+    assert fates(stopped) == ["done"] * 3
 
 
 def test_a_trial_whose_process_dies_again_and_again_is_given_up_and_the_others_go_on(task, search, trials_do):
@@ -143,7 +143,7 @@ def test_a_sweep_that_lost_workers_goes_on_with_what_is_left_until_nothing_more_
     task, search, trials_do, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(sweep, "survey_base", lambda *_: {"views": 1, "seconds": 1.0})
-    plan = SweepPlan(SPACE, "demo", task.config, SweepConfig(trials=3, finalists=0))
+    plan = SweepPlan(SPACE, "demo", task.config, SweepConfig(trials=2, finalists=0))
     lost = {"halted": "WorkersLost", "why": "a node is gone"}
 
     def loses_a_node_once(number, settings, seed=None):
@@ -154,10 +154,10 @@ def test_a_sweep_that_lost_workers_goes_on_with_what_is_left_until_nothing_more_
 
     trials_do(loses_a_node_once)
     sweep._try_all(plan, b"", task.store, search)
-    assert fates(search()) == ["done"] * 3
+    assert fates(search()) == ["done"] * 2
 
     trials_do(lambda **_: tune.report(lost))
-    more = replace(plan, sweep=SweepConfig(trials=4, finalists=0))
+    more = replace(plan, sweep=SweepConfig(trials=3, finalists=0))
     with pytest.raises(errors.WorkersLost, match="a node is gone"):
         sweep._try_all(more, b"", task.store, search)
 

@@ -26,6 +26,7 @@ def whole(where):
     return where
 
 
+@pytest.mark.proof
 def test_two_nodes_of_which_one_is_killed_learn_what_one_alone_learns_from_the_same_samples(where):
     from share_dist.studies.ray_nodes import NODE_LABEL
     from share_dist.studies.worlds import STEPS, WITHIN, changing, steady

@@ -129,11 +129,9 @@ def break_off(folder):
     return store
 
 
-def test_what_a_rank_raises_is_heard(local_ray, tmp_path):
-    break_off(tmp_path)
-
-
-def test_a_damaged_newest_checkpoint_costs_the_steps_since_the_one_before(local_ray, plain, tmp_path):
+def test_what_a_rank_raises_is_heard_and_a_damaged_newest_checkpoint_costs_the_steps_since_the_one_before(
+    local_ray, plain, tmp_path
+):
     store = break_off(tmp_path)
     newest = tmp_path / "checkpoints/step-000016"
     shutil.copytree(tmp_path / "checkpoints/step-000008", newest)
