@@ -6,8 +6,14 @@ WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
 LOWEST := .venv-lowest
 STAMP  := $(VENV)/.ready
-export RAY_USAGE_STATS_ENABLED := 0
+COMPILED := $(VENV)/.compiled
+RARELY_IMPORTED := rllib|sympy|mpmath|moto|cfnlint|graphql|pygments|pip|setuptools|pyglet|OpenGL|torchgen|_inductor|onnx
 SEED   ?= 0
+export RAY_USAGE_STATS_ENABLED := 0
+# Some machines keep Python from writing what it has compiled: every process of every test would compile it all again.
+export PYTHONDONTWRITEBYTECODE :=
+# The type checker has one core, and set-up's compiler what it leaves of the other.
+MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system demo test test-fast test-lowest proof lint types bench clean
@@ -15,20 +21,23 @@ SEED   ?= 0
 help:  ## list what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: system $(STAMP)  ## system packages, virtual environment, packages
+setup: system $(COMPILED)  ## system packages, virtual environment, packages
 
 system:
 	@bash cluster/node_setup.sh
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt | system
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=24" "setuptools>=77" wheel
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
-	@# On all cores, which pip does on one, and without packages' own tests and Ray's reinforcement learning; some packages
-	@# carry files for other versions of Python.
-	@$(BIN)/python -m compileall -qq -j 0 -x '/tests?/|/rllib/' $(VENV)/lib || true
 	@touch $(STAMP)
+
+$(COMPILED): $(STAMP)
+	@# On all cores, which pip does on one, and without what hardly anything imports; some packages carry files for other
+	@# versions of Python.
+	@nice -n 19 $(BIN)/python -m compileall -qq -j 0 -x '/(tests?|$(RARELY_IMPORTED))/' $(VENV)/lib || true
+	@touch $(COMPILED)
 
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
