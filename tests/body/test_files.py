@@ -55,6 +55,7 @@ def load_from(folder, gender="neutral"):
     return load_body.__wrapped__(BodyConfig(folder=folder, gender=gender))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gender", "name"), [(g, n) for g, names in KNOWN_NAMES.items() for n in names])
 def test_every_known_name_is_found_and_wins_over_the_figure(arrays, tmp_path, gender, name):
     arrays["v_template"] = arrays["v_template"] + np.float32(0.001)

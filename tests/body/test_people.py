@@ -66,6 +66,7 @@ def test_an_unknown_split_is_refused():
         draw(1, "test")
 
 
+@pytest.mark.slow
 def test_every_joint_stays_within_its_limits(crowd):
     """Clipping once more changes nothing: each drawn turn is inside already."""
     for person in crowd[:150]:
@@ -76,6 +77,7 @@ def test_every_joint_stays_within_its_limits(crowd):
             assert np.linalg.norm(away) < 1e-3, (person.family, joint)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", range(1, 24))
 def test_any_turn_is_brought_within_limits_and_left_there(joint):
     for rotvec in stream(0, "test-limits").normal(size=(200, 3)) * 1.2:
@@ -92,6 +94,7 @@ def test_key_poses_need_no_clipping():
             assert abs(np.dot(turn, clipped)) > np.cos(np.deg2rad(2) / 2), (name, joint)
 
 
+@pytest.mark.slow
 def test_nobody_reaches_through_themselves(crowd, figure):
     joints = pose_joints(figure, people_rotmats(crowd), np.zeros((len(crowd), 10), np.float32)).astype(np.float64)
     depths = np.array([collision_depth_m(person, *COLLISION_TABLES) for person in joints])

@@ -93,6 +93,7 @@ def test_a_body_crosses_processes_without_its_tables(figure):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["figure", "dense_body"])
 def test_the_layer_equals_smplx(name, request):
     body = request.getfixturevalue(name)
@@ -106,6 +107,7 @@ def test_the_layer_equals_smplx(name, request):
     torch.testing.assert_close(only_joints, joints, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_the_layer_passes_right_gradients(figure):
     layer = BodyLayer(figure).double()
     rotmats, betas = some_people(2)
@@ -121,6 +123,7 @@ def test_the_layer_passes_right_gradients(figure):
     torch.testing.assert_close(change, slope[0, 1], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_mixed_precision_stays_out_of_the_layer(figure):
     layer = BodyLayer(figure)
     rotmats, betas = (torch.from_numpy(array) for array in some_people(2))

@@ -13,6 +13,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "results"
 PLACES = ("", "sweep", "repairs/full-seed-0", "bench/render.json", "chaos", "forgetting.json", "repairs.md", "nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_each_command_works_or_says_what_is_missing(place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -80,7 +80,8 @@ def test_each_signal_ends_a_command_in_order_with_its_own_status(number, status)
     ]
 
 
-@pytest.mark.parametrize("second", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_does_not_break_off_the_ending(second):
     command = asleep(ending_s=0.5)
     command.process.send_signal(signal.SIGTERM)

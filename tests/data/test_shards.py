@@ -167,6 +167,7 @@ def test_data_of_another_body_is_refused(store):
         next(read_shards(store, "0" * 64))
 
 
+@pytest.mark.slow
 def test_one_shard_of_another_body_among_ours_is_refused(tmp_path, card, records, figure):
     store = FolderStore(tmp_path)
     write_shard(store, 1, shard_bytes(records.take(range(256, COUNT)), card | {"body_hash": "f" * 64}))

@@ -197,6 +197,7 @@ def listening(process):
     return {connection.laddr for connection in found if connection.status == psutil.CONN_LISTEN}
 
 
+@pytest.mark.slow
 def test_a_ray_of_this_machine_listens_on_loopback_alone(fleet, plan, tmp_path):
     """Neighbours of the machine's network find no open port, whatever the token does."""
     fleet.write_shards(plan, 256, FolderStore(tmp_path))
@@ -205,6 +206,7 @@ def test_a_ray_of_this_machine_listens_on_loopback_alone(fleet, plan, tmp_path):
     assert {address.ip.removeprefix("::ffff:") for address in found} == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_its_agent_leaves_the_usual_port_to_others(fleet):
     assert 52365 not in {address.port for address in listening(psutil.Process())}
 

@@ -124,6 +124,7 @@ def test_even_noise_is_left_even(landscape):
     assert landscape.noise is None
 
 
+@pytest.mark.slow
 def test_shares_of_variance_are_those_of_the_function(invent):
     """Under the uniform measure Var(20·cos ε·cos φ) = 400/3 and Var(30·sin²ε) = 80; the valley has its own."""
     table = invent(2500, noise_mm=10.0)
@@ -247,6 +248,7 @@ def test_bad_surveys_say_what_is_wrong(invent):
         fit_landscape(broken)
 
 
+@pytest.mark.slow
 def test_on_unseen_views_it_beats_the_table_of_neighbours(invent):
     score = held_out(invent(1500), invent(1500, seed=4))
     assert score.r2 > score.neighbours_r2

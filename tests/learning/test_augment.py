@@ -39,6 +39,7 @@ def test_about_the_share_asked_for_is_mirrored_whatever_the_batch():
     assert not mirrored(keys, 0.0).any()
 
 
+@pytest.mark.slow
 def test_a_mirrored_mirror_is_the_truth_again(records):
     truth = truth_from_records(records)
     twice = mirror_truth(mirror_truth(truth, EVERY), EVERY)
@@ -46,6 +47,7 @@ def test_a_mirrored_mirror_is_the_truth_again(records):
         torch.testing.assert_close(torch.as_tensor(after), torch.as_tensor(before), atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_mirrored_joints_project_to_their_mirrored_pixels(records):
     truth = mirror_truth(truth_from_records(records), EVERY)
     torch.testing.assert_close(project_to_crop(truth.joints_cam_m, truth), truth.joints_px, atol=1e-3, rtol=0)

@@ -27,11 +27,13 @@ def trained(tiny, layer, pictures, config=FEW, seed=0, **more) -> str:
     return model_hash(model)
 
 
+@pytest.mark.slow
 def test_a_training_is_decided_by_its_seed(tiny, layer, pictures):
     assert trained(tiny, layer, pictures) == trained(tiny, layer, pictures)
     assert trained(tiny, layer, pictures) != trained(tiny, layer, pictures, seed=1)
 
 
+@pytest.mark.slow
 def test_a_training_with_dropout_goes_on_exactly_where_it_stopped(layer, pictures):
     config = ModelConfig(width=8, hidden=64, input_px=32, dropout=0.3)
     whole = trained(config, layer, pictures)

@@ -243,6 +243,7 @@ def test_a_card_that_names_a_network_we_cannot_build_is_refused_by_name(change, 
     assert words in str(caught.value)
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_anywhere_in_a_checkpoint_is_noticed():
     """In the header's length, a name, the card, its hash, or a weight: drawn from all bits of the file."""
     content = checkpoint_bytes(make_model(TINY, seed=3), CARD)

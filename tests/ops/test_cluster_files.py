@@ -200,6 +200,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "path", "spoil"), FAULTS, ids=[f"{name}-{path.stem}-{i}" for i, (name, path, _) in enumerate(FAULTS)]
 )

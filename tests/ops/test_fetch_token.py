@@ -99,6 +99,7 @@ class Aws(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_on_aws_the_region_is_found_where_the_other_sdks_find_it(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Aws)
     threading.Thread(target=server.serve_forever, daemon=True).start()

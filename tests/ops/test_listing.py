@@ -43,6 +43,7 @@ def listed(uri) -> dict[str, tuple[str, str]]:
 WHOLE = ("survey, seed 3", "survey")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "data", "said"),
     [
@@ -66,6 +67,7 @@ def test_one_damaged_run_says_so_and_hides_no_other(place, capsys, key, data, sa
     assert listed(place)["a"] == listed(place)["c"] == WHOLE
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_lost_its_settings_is_called_damaged_and_kept(place):
     run = inside(open_store(place), "b")
     finish_run(run)
@@ -225,6 +227,7 @@ def test_twice_the_runs_are_twice_the_work(tmp_path, monkeypatch):
     assert counts[2] - counts[1] == pytest.approx(2 * counts[0], rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_bucket_is_asked_for_one_object_a_run_and_many_at_once(bucket, bad_bucket):
     for index in range(20):
         put_run(open_store(bucket), f"run-{index:02d}")
@@ -238,6 +241,7 @@ def test_a_bucket_is_asked_for_one_object_a_run_and_many_at_once(bucket, bad_buc
     assert len(proxy.log) <= 21
 
 
+@pytest.mark.slow
 def test_a_bucket_lists_the_same_through_any_network_from_any_region_and_in_pages_of_one(bucket, bad_bucket, hurry):
     for index in range(8):
         put_run(open_store(bucket), f"run {index}+é%2F")

@@ -33,6 +33,7 @@ def pair(figure):
     return [engine.records(views) for engine in engines]
 
 
+@pytest.mark.slow
 def test_outlines_agree(pair):
     ours, theirs = (records.depth_m > 0 for records in pair)
     overlap = (ours & theirs).sum((1, 2)) / (ours | theirs).sum((1, 2))
@@ -42,6 +43,7 @@ def test_outlines_agree(pair):
     assert overlap.mean() > 0.975
 
 
+@pytest.mark.slow
 def test_depths_agree(pair):
     both = (pair[0].depth_m > 0) & (pair[1].depth_m > 0)
     for ours, theirs, seen in zip(pair[0].depth_m, pair[1].depth_m, both, strict=True):

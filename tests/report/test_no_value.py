@@ -17,6 +17,8 @@ from invented_sweep import make_sweep
 from share_dist.report import Story, SweepTrial, readme_picture, table_text, write_report, write_sweep_report
 from share_dist.report.words import WHY_NO_VALUE
 
+pytestmark = pytest.mark.slow
+
 NAN = float("nan")
 NOT_A_NUMBER = re.compile(r"(?<![\w-])(nan|NaN|None|null|undefined|inf|Infinity)(?![\w-])")
 
@@ -110,7 +112,6 @@ def test_the_page_of_a_sweep_shows_a_dash(value):
     assert "not a number" in text
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(bool(missing()), reason=missing() or "found")
 def test_a_browser_draws_the_page_without_a_complaint(story, tmp_path):
     file = tmp_path / "index.html"

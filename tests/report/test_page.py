@@ -55,6 +55,7 @@ def test_an_empty_summary_makes_a_page_that_says_failed():
     assert "FAILED: no round was accepted" in page
 
 
+@pytest.mark.slow
 def test_a_run_without_an_accepted_round_says_failed(story):
     refused = [dataclasses.replace(mark, accepted=False) for mark in story.rounds]
     page = write_report(dataclasses.replace(story, rounds=refused, summary=summary(accepted=False))).decode()
@@ -62,6 +63,7 @@ def test_a_run_without_an_accepted_round_says_failed(story):
     assert '<p class="second"></p>' in page
 
 
+@pytest.mark.slow
 def test_the_page_can_load_nothing_from_anywhere(story):
     page = write_report(story)
     loads = [(tag, value) for tag, name, value in Tags(page).attributes if name in ("src", "href", "action", "srcset")]
@@ -104,6 +106,7 @@ def test_json_survives_what_json_does_not_know():
     assert json.loads(text) == {"a": None, "b": [None, 1.5], "c": None, "d": [0, 1], "e": "</script>", "f": True}
 
 
+@pytest.mark.slow
 def test_holes_in_the_landscape_and_the_survey_become_null(story):
     mean = story.before.mean_mm.copy()
     mean[story.directions[:, 1] > 0.8] = np.nan
@@ -123,10 +126,12 @@ def test_holes_in_the_landscape_and_the_survey_become_null(story):
     assert all(value is not None for value in data["tail"]["before"])
 
 
+@pytest.mark.slow
 def test_the_same_story_gives_the_same_bytes(story):
     assert write_report(story) == write_report(story)
 
 
+@pytest.mark.slow
 def test_the_data_hold_one_scale_for_both_models(story):
     data = data_of(write_report(story))
     reachable = [k for k, share in enumerate(data["grid"]["reachable"]) if share >= 0.9]
@@ -137,6 +142,7 @@ def test_the_data_hold_one_scale_for_both_models(story):
     assert data["points"] == 4096
 
 
+@pytest.mark.slow
 def test_24_views_of_256_pixels_stay_below_six_megabytes(story):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
@@ -155,6 +161,7 @@ def test_survey_columns_of_different_lengths_are_refused(story):
         dataclasses.replace(story.survey, after_mm=np.zeros(3))
 
 
+@pytest.mark.slow
 def test_one_view_is_too_few_for_a_curve_but_no_error(story):
     one = SurveyRows(**{name: getattr(story.survey, name)[:1] for name in SurveyRows.__slots__})
     data = data_of(write_report(dataclasses.replace(story, survey=one)))

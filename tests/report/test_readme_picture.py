@@ -26,6 +26,7 @@ def test_the_picture_shows_both_spheres_on_one_scale_and_four_views(story):
         assert (picture == np.array(colour)).all(-1).sum() > 4 * 132 * 4
 
 
+@pytest.mark.slow
 def test_the_same_story_gives_the_same_picture(story):
     assert readme_picture(story) == readme_picture(story)
 

@@ -24,6 +24,8 @@ from share_dist.landscape import LandscapeConfig, fit_landscape
 from share_dist.rome import RomeConfig, choose_cameras, find_regions, greedy_weights, region_shares, rome_weights
 from share_dist.seeds import stream
 
+pytestmark = pytest.mark.slow
+
 PEAKS_DEG = {"above": (0.0, 90.0), "behind": (180.0, -10.0), "left": (70.0, 10.0)}
 BUDGET = 400
 

@@ -87,6 +87,7 @@ def test_shallow_saddles_join_peaks_and_deep_ones_part_them(landscape, sphere_po
     assert angle_to_deg(joined[0], "above") < 5.0
 
 
+@pytest.mark.slow
 def test_nothing_leaves_the_valid_domain(landscape, floor_pool, standing):
     """Peaks below the floor are not climbed to, though the landscape would go on rising there."""
     regions = find_regions(landscape, floor_pool, WORST_FIFTH)
@@ -103,6 +104,7 @@ def test_nothing_leaves_the_valid_domain(landscape, floor_pool, standing):
         assert region.peak["distance_m"] * np.sin(np.radians(region.peak["elevation_deg"])) > standing.floor_m - 0.5
 
 
+@pytest.mark.slow
 def test_caution_takes_off_what_is_only_guessed(landscape, sphere_pool):
     bold = find_regions(landscape, sphere_pool, RomeConfig(quantile=0.8, kappa=0.0))
     wary = find_regions(landscape, sphere_pool, RomeConfig(quantile=0.8, kappa=2.0))

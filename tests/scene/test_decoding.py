@@ -239,6 +239,7 @@ def test_a_file_that_was_cut_short_is_refused_whatever_its_kind(kind):
     assert "cannot be read" in refusal(content[: len(content) // 2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -274,6 +275,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 def test_small_files_that_expand_are_refused_before_they_take_memory(tmp_path):
     for name, make in BOMBS.items():
         (tmp_path / name).write_bytes(make())

@@ -12,6 +12,8 @@ from share_dist.storage import FolderStore, arrow_place, inside, open_run, open_
 from share_dist.storage.s3 import S3Store
 from share_dist.studies.bad_s3 import Schedule
 
+pytestmark = pytest.mark.slow
+
 
 def write(place, name):
     with place["storage_filesystem"].open_output_stream(f"{place['storage_path']}/{name}") as file:

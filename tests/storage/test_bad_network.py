@@ -19,6 +19,8 @@ from share_dist.storage import once, open_store
 from share_dist.storage.s3 import S3Store
 from share_dist.studies.bad_s3 import FAULTS, Schedule
 
+pytestmark = pytest.mark.slow
+
 UPLOAD = """
 import sys
 from share_dist.storage import open_store
@@ -45,7 +47,6 @@ def number_stage(store, name, number, made):
     return once(store, name, make, save, lambda stage: json.loads(stage.read("value.json")))
 
 
-@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), share=st.floats(0.0, 0.4))
 def test_whatever_fails_a_stage_is_made_once_and_reads_the_same(seed, share, bucket, bad_bucket, hurry):

@@ -9,6 +9,8 @@ from share_dist.storage import arrow_place, check, open_store
 from share_dist.storage.s3 import S3Store
 from share_dist.studies.bad_s3 import Schedule
 
+pytestmark = pytest.mark.slow
+
 QUIET = Schedule(seed=0, share=0.0)
 
 

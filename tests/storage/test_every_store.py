@@ -61,6 +61,7 @@ def test_the_same_bytes_again_do_nothing_and_other_bytes_are_refused(store):
     assert store.read("key") == b"third"
 
 
+@pytest.mark.slow
 def test_a_large_object_arrives_whole(store):
     data = os.urandom((20 << 20) + 17)
     store.write_once("large", data)
@@ -70,6 +71,7 @@ def test_a_large_object_arrives_whole(store):
         store.write_once("large", data[:-1])
 
 
+@pytest.mark.slow
 def test_of_eight_writers_in_eight_processes_exactly_one_wins(store):
     done = subprocess.run([sys.executable, "-c", RACE, store.uri()], capture_output=True, text=True, timeout=120)
     assert json.loads(done.stdout) == [0, 1, 1, 1, 1, 1, 1, 1], done.stderr

@@ -45,6 +45,7 @@ def test_a_stage_that_fails_commits_nothing(store):
     assert store.list() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["truncated", "altered", "gone"])
 @pytest.mark.parametrize("name", ["value.json", "sub/copy.txt"])
 def test_a_damaged_artefact_is_named_with_the_folder_to_delete(store, damage, name):

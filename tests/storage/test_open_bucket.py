@@ -18,6 +18,8 @@ from share_dist import errors
 from share_dist.storage import check, claims, open_run, open_store
 from share_dist.studies.bad_s3 import Schedule
 
+pytestmark = pytest.mark.slow
+
 CONFIG = json.dumps({"seed": 1, "rome": {"explore_share": 0.2}})
 QUIET = Schedule(seed=0, share=0.0)
 

@@ -10,6 +10,8 @@ from share_dist.storage.s3 import S3Store
 from share_dist.storage.s3_transfer import PART_BYTES
 from share_dist.studies.bad_s3 import Schedule
 
+pytestmark = pytest.mark.slow
+
 QUIET = Schedule(seed=0, share=0.0)
 
 
@@ -36,7 +38,6 @@ def refused(address):
 
 
 ABOUT_PARTS = ("refuses checksums", "wants Content-MD5", "error in a 200")
-NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD is not allowed", "redirects")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ NEAR_DOUBLES = ("does not know checksums", "bulk delete is not allowed", "HEAD i
     [
         *("refuses checksums", "wants Content-MD5", "no bulk delete", "bulk delete is InvalidArgument"),
         *("HEAD is forbidden", "absent is forbidden", "error in a 200", "wants region eu-west-1", "too many requests"),
-        *(pytest.param(manner, marks=pytest.mark.slow) for manner in NEAR_DOUBLES),
+        *("does not know checksums", "bulk delete is not allowed", "HEAD is not allowed", "redirects"),
     ],
 )
 def test_a_run_is_opened_written_read_and_deleted_on_a_server_that(server, hurry, manner):

@@ -16,6 +16,8 @@ from share_dist.storage import arrow_place, check, for_many_reads, open_store
 from share_dist.storage.s3_transfer import PART_BYTES
 from share_dist.studies.bad_s3 import Schedule, bad_s3
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):

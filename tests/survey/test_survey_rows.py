@@ -42,6 +42,7 @@ def test_errors_are_those_of_the_metrics_room(survey, model, plan, renderer, lay
         np.testing.assert_allclose(survey[name][256:], direct[name], rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_rows_are_the_same_bits_however_many_threads_there_are(model, plan, renderer, layer, figure):
     records = renderer.records(plan.views(range(100), figure))
     before = torch.get_num_threads()
@@ -71,6 +72,7 @@ class Failing(torch.nn.Module):
         return type(self.network(image, keys))(**answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "value", "said"),
     [

@@ -160,6 +160,7 @@ def a_study_in_which_only_one_setting_matters(trials):
     return study
 
 
+@pytest.mark.slow
 def test_the_setting_that_matters_is_found_and_its_interval_says_so():
     first, second = importances(a_study_in_which_only_one_setting_matters(40), ["gain"])["gain"]
     assert (first.setting, second.setting) == ("matters", "idle")
@@ -168,6 +169,7 @@ def test_the_setting_that_matters_is_found_and_its_interval_says_so():
         assert 0 <= found.low <= found.mean <= found.high <= 1
 
 
+@pytest.mark.slow
 def test_few_trials_say_nothing_of_importance_and_more_say_it_more_surely():
     assert importances(a_study_in_which_only_one_setting_matters(FEWEST - 1), ["gain"]) == {}
     few = importances(a_study_in_which_only_one_setting_matters(25), ["gain"])["gain"][0]

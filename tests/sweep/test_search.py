@@ -68,6 +68,7 @@ def test_the_recipes_own_value_is_tried_as_it_is_and_rounding_leaves_no_range(tm
     assert all(1.2344 <= settings["losses.anchor"] <= 1.2351 for settings in others)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_after_every_trial_tries_the_same_settings(search, tmp_path):
     first = search()
     whole = [finish(first, str(index), worst=index)["settings"] for index in range(14)]

@@ -37,6 +37,7 @@ def test_a_study_in_a_folder_is_found_again_by_another_process(tmp_path):
     assert again.best_params == {"rome.quantile": 0.5}
 
 
+@pytest.mark.slow
 def test_a_lock_that_a_killed_process_left_on_the_journal_is_taken_over(tmp_path):
     new_study(open_journal(FolderStore(tmp_path)))
     (tmp_path / f"{JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)
@@ -121,6 +122,7 @@ def test_a_password_is_found_wherever_it_stands(url, holds):
     assert holds_password(url) == holds
 
 
+@pytest.mark.slow
 def test_a_password_goes_into_no_file_that_holds_our_parts(postgres):
     assert PASSWORD.encode() not in cloudpickle.dumps(open_database(postgres.url()))
 
@@ -132,6 +134,7 @@ def test_an_address_of_another_kind_is_refused():
         open_database("postgresql://user:secret@host:port/x")
 
 
+@pytest.mark.slow
 def test_a_study_in_postgresql_is_found_again(postgres):
     postgres.ask("CREATE DATABASE sweeps")
     storage = open_database(postgres.url("sweeps"))

@@ -54,14 +54,11 @@ def test_one_rank_learns_the_very_bits_of_the_plain_loop(learner):
 
 # DeepSpeed 0.19.8 on torch 2.13 (2026-11): it uses names that torch is about to drop.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*is deprecated. Please use:FutureWarning"),
 ]
-RARER = [
-    pytest.param(1, marks=[pytest.mark.slow, pytest.mark.proof]),
-    pytest.param(2, marks=[pytest.mark.slow, pytest.mark.proof]),
-    pytest.param(3, marks=pytest.mark.slow),
-]
+RARER = [pytest.param(1, marks=pytest.mark.proof), pytest.param(2, marks=pytest.mark.proof), 3]
 
 
 @pytest.mark.parametrize("stage", [0, *RARER])
@@ -100,7 +97,6 @@ def test_a_batch_taken_in_parts_teaches_the_same(learner, stage):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "asked", "rounding"),
     [
