@@ -107,6 +107,7 @@ def test_the_figure_has_no_gender():
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_the_code_makes_the_shipped_figure(figure):
     built = build_figure()
     np.testing.assert_array_equal(built["f"], figure.faces)

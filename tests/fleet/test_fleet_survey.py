@@ -118,6 +118,7 @@ def overflowing(plan, renderer, blocks) -> tuple[object, int]:
     return network, int(numbers[int(said.argmax())])
 
 
+@pytest.mark.proof
 def test_a_network_that_overflows_is_named_with_its_view_and_keeps_what_was_measured(fleet, plan, renderer, tmp_path):
     network, view = overflowing(plan, renderer, (0, 4))
     checkpoint = tmp_path / "hot.safetensors"
