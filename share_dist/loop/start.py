@@ -119,7 +119,7 @@ def _checked_checkpoint(config: RunConfig, source: str | Path) -> bytes:
     model, _ = load_checkpoint(content, body.hash, f"checkpoint {source}")
     if model.config.input_px != config.render.size_px:
         raise BadSetting(
-            f"the model in {source} sees pictures of {model.config.input_px} px, but render.size-px is "
+            f"the model in {source} sees pictures of {model.config.input_px} px, but --render.size-px is "
             f"{config.render.size_px}.\n  Set --render.size-px {model.config.input_px}."
         )
     return content

@@ -49,7 +49,9 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
     """
     source, entries, troubles = look_below(open_store(uri))
     keys = [entry.key for entry in entries if not entry.key.rpartition("/")[2].startswith(MACHINERY)]
+    closed = _closed(source, troubles)
     if CONFIG not in keys:
+        _refuse(source, closed)
         below = ", ".join(run.uri for run in find_runs(uri)[:5])
         raise errors.BadSetting(
             f"there is no run at {source.uri()}: it has no {CONFIG}.\n"
@@ -57,7 +59,7 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
         )
     target = FolderStore(folder or f"runs/{source.uri().rpartition('/')[2]}")
     guards = guards_of(source, keys)
-    _refuse(source, [*guards.damage, *_closed(source, troubles)])
+    _refuse(source, [*guards.damage, *closed])
     progress = ViewProgress("pull", len(keys), unit="objects")
     manifests = sorted(
         (key for key in keys if key.rpartition("/")[2] == MANIFEST), key=lambda key: (key == MANIFEST, key)

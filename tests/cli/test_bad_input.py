@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_with_the_names_that_dif
 
 def test_pictures_of_another_size_than_the_model_sees_are_refused(capsys, tmp_path):
     said = answer(capsys, "share", "demo", "--render.size-px", "224", "--out", str(tmp_path / "run"))
-    assert "sees pictures of 96 px, but render.size-px is 224. Set --render.size-px 96" in said
+    assert "sees pictures of 96 px, but --render.size-px is 224. Set --render.size-px 96" in said
     assert not (tmp_path / "run").exists()
 
 

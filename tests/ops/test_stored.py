@@ -198,6 +198,8 @@ def test_what_may_not_be_read_is_damage_and_is_not_fetched_around(tmp_path):
             verdict = verify(str(top))
             with pytest.raises(errors.DamagedFile, match="closed cannot be read: Permission denied"):
                 pull(str(top), str(tmp_path / "here"))
+            with pytest.raises(errors.DamagedFile, match="closed cannot be read: Permission denied"):
+                pull(str(top / "closed"), str(tmp_path / "there"))
         said = sorted(str(problem).splitlines()[0] for problem in verdict.damage)
         assert [line.partition(" ")[0] for line in said] == [str(top / "closed"), str(top / "rows/rows")]
         assert all("Permission denied" in line for line in said)
