@@ -12,8 +12,6 @@ SEED   ?= 0
 export RAY_USAGE_STATS_ENABLED := 0
 # Some machines keep Python from writing what it has compiled: every process of every test would compile it all again.
 export PYTHONDONTWRITEBYTECODE :=
-# The type checker has one core, and set-up's compiler what it leaves of the other.
-MAKEFLAGS += --jobs=2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup system demo test test-fast test-lowest proof lint types bench clean
@@ -42,7 +40,9 @@ $(COMPILED): $(STAMP)
 demo: setup  ## survey the base model, repair it, survey again: runs/demo/report/index.html
 	$(BIN)/share-dist share demo --out runs/demo --seed $(SEED)
 
-test: setup lint types  ## every test but those of make proof
+test:  ## all set-up, ruff and pyright, then every test but those of make proof
+	@# The type checker has one core, and set-up's compiler what it leaves of the other.
+	@$(MAKE) --no-print-directory --jobs=2 setup lint types
 	$(PYTEST)
 
 test-fast: setup  ## the quick tests, within 90 seconds

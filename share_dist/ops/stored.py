@@ -51,7 +51,8 @@ def pull(uri: str, folder: str | None = None) -> FolderStore:
     keys = [entry.key for entry in entries if not entry.key.rpartition("/")[2].startswith(MACHINERY)]
     closed = _closed(source, troubles)
     if CONFIG not in keys:
-        _refuse(source, closed)
+        if any(each.key == "" for each in troubles):
+            _refuse(source, closed)
         below = ", ".join(run.uri for run in find_runs(uri)[:5])
         raise errors.BadSetting(
             f"there is no run at {source.uri()}: it has no {CONFIG}.\n"
