@@ -65,7 +65,7 @@ def rewrite(store: Store, files: Mapping[str, bytes]) -> None:
 
 
 class Vouched(Around):
-    """A finished run: what its manifest lists is read only if it is what was stored, and not if it is of another run."""
+    """A finished run: what its manifest lists is read only if it is what was stored for this run."""
 
     def __init__(self, store: Store, known: Manifest):
         super().__init__(store)
